@@ -1,0 +1,88 @@
+import type { AccessSize } from './device.js';
+import type { GuestMemory } from './memory/guest-memory.js';
+import type { VcpuState } from './vcpu-state.js';
+
+/** Why {@link Vcpu.run} returned. */
+export type StopReason =
+  /** The deadline passed. */
+  | 'slice'
+  /** Somebody kicked it. */
+  | 'kicked'
+  /** It waits for an interrupt and nothing of its own will bring one before the deadline. */
+  | 'halted'
+  /** Triple fault. */
+  | 'shutdown'
+  /** A breakpoint or single step that the debugger asked for. */
+  | 'debug'
+  /** The accelerator cannot go on; see {@link Vcpu.failure}. */
+  | 'failed';
+
+/**
+ * What a virtual CPU reaches outside itself: the same calls from every accelerator, in the middle of the
+ * instruction that makes them. None of them throws for anything that a guest does.
+ */
+export interface ExitHandlers {
+  /** @param port 0 to 0xFFFF */
+  pioRead(port: number, size: AccessSize): number;
+  pioWrite(port: number, size: AccessSize, value: number): void;
+  /** @param gpa guest physical address outside RAM */
+  mmioRead(gpa: number, size: AccessSize): number;
+  mmioWrite(gpa: number, size: AccessSize, value: number): void;
+  /** A local APIC ended a level-triggered interrupt: the IOAPIC looks at its lines again. */
+  eoi(vector: number): void;
+  /** The INTA cycle: the vector of the PIC's pending interrupt. */
+  acknowledgePic(): number;
+}
+
+/** One virtual CPU with its local APIC. Used by one thread, apart from `kick`. */
+export interface Vcpu {
+  readonly index: number;
+  /** Runs guest code until something named by {@link StopReason} happens. @param deadlineNs on the machine's clock */
+  run(deadlineNs: number): StopReason;
+  /** From any thread: `run()` returns soon, or returns at once the next time it is called. */
+  kick(): void;
+  getState(): VcpuState;
+  setState(state: VcpuState): void;
+  /** What went wrong when `run()` returned `failed`. */
+  readonly failure: VcpuFailure | undefined;
+}
+
+/** An exit that the accelerator or the machine cannot serve, with what a person needs to understand it. */
+export interface VcpuFailure {
+  /** The exit by its name: `KVM_EXIT_INTERNAL_ERROR (emulation failure)`, … */
+  readonly reason: string;
+  readonly details: Readonly<Record<string, number | bigint | string>>;
+}
+
+/** One interrupt as a message: what an IOAPIC pin or an MSI capability sends to the local APICs. */
+export interface MsiMessage {
+  readonly address: number;
+  readonly data: number;
+}
+
+/** The accelerator's side of one machine. */
+export interface Vm {
+  readonly vcpus: readonly Vcpu[];
+  /** Sends an interrupt message to the local APICs. @param address 0xFEExxxxx, @param data vector, delivery mode, trigger */
+  signalMsi(address: number, data: number): void;
+  /** The PIC's INTR output changed. It reaches vCPU 0, whose local APIC decides whether it takes it. */
+  setIntr(level: boolean): void;
+  /**
+   * What each IOAPIC pin would send, so that the end of level-triggered ones is reported to `eoi`.
+   * `undefined` for masked pins.
+   */
+  setIoapicRoutes(routes: readonly (MsiMessage | undefined)[]): void;
+  close(): void;
+}
+
+/** How many virtual CPUs, over which memory. */
+export interface VmOptions {
+  readonly memory: GuestMemory;
+  readonly cpus: number;
+  readonly handlers: ExitHandlers;
+}
+
+export interface Accelerator {
+  readonly name: string;
+  createVm(options: VmOptions): Vm;
+}
