@@ -32,7 +32,7 @@ export class InterruptRouter {
       set: level => {
         if (level === current) return;
         current = level;
-        const before = this.asserted[gsi]!;
+        const before = this.asserted[gsi];
         const after = before + (level ? 1 : -1);
         this.asserted[gsi] = after;
         if (before === 0 || after === 0)
@@ -43,6 +43,6 @@ export class InterruptRouter {
 
   /** True while any device drives `gsi` high. */
   level(gsi: number): boolean {
-    return this.asserted[gsi]! > 0;
+    return this.asserted[gsi] > 0;
   }
 }

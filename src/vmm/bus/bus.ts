@@ -93,7 +93,7 @@ export class Bus {
     let to = this.claims.length - 1;
     while (from <= to) {
       const middle = (from + to) >> 1;
-      const claim = this.claims[middle]!;
+      const claim = this.claims[middle];
       if (address < claim.base) to = middle - 1;
       else if (address >= claim.base + claim.size) from = middle + 1;
       else return (this.last = claim);

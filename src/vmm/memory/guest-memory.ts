@@ -47,8 +47,8 @@ export class GuestMemory {
     this.size = this.segments.reduce((sum, segment) => sum + segment.size, 0);
     this.views = this.segments.map(segment => new DataView(segment.buffer, segment.offset, segment.size));
     this.low = this.views[0]!;
-    this.lowSize = this.segments[0]!.size;
-    this.lowOffset = this.segments[0]!.offset;
+    this.lowSize = this.segments[0].size;
+    this.lowOffset = this.segments[0].offset;
   }
 
   /**
@@ -88,9 +88,9 @@ export class GuestMemory {
   /** A zero-copy view of `size` bytes from `gpa`. */
   bytes(gpa: number, size: number): Uint8Array<SharedArrayBuffer> {
     if (gpa >= 0 && size >= 0 && gpa + size <= this.lowSize) {
-      return new Uint8Array(this.segments[0]!.buffer, this.lowOffset + gpa, size);
+      return new Uint8Array(this.segments[0].buffer, this.lowOffset + gpa, size);
     }
-    const segment = this.segments[this.segmentOf(gpa, size)]!;
+    const segment = this.segments[this.segmentOf(gpa, size)];
     return new Uint8Array(segment.buffer, segment.offset + gpa - segment.gpa, size);
   }
 
@@ -144,16 +144,16 @@ export class GuestMemory {
   }
 
   private viewOf(gpa: number, size: number): DataView {
-    return this.views[this.segmentOf(gpa, size)]!;
+    return this.views[this.segmentOf(gpa, size)];
   }
 
   private offsetOf(gpa: number): number {
-    return gpa - this.segments[this.segmentOf(gpa, 1)]!.gpa;
+    return gpa - this.segments[this.segmentOf(gpa, 1)].gpa;
   }
 
   private segmentOf(gpa: number, size: number): number {
     for (let i = 0; i < this.segments.length; i++) {
-      const segment = this.segments[i]!;
+      const segment = this.segments[i];
       if (size >= 0 && gpa >= segment.gpa && gpa + size <= segment.gpa + segment.size) return i;
     }
     throw new GuestMemoryError(gpa, size);
