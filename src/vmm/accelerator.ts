@@ -1,8 +1,9 @@
+import type { MachineClock } from './clock.js';
 import type { AccessSize } from './device.js';
 import type { GuestMemory } from './memory/guest-memory.js';
-import type { VcpuState } from './vcpu-state.js';
+import type { VcpuActivity, VcpuState } from './vcpu-state.js';
 
-/** Why {@link Vcpu.run} returned. */
+/** Why {@link Vm.run} returned. */
 export type StopReason =
   /** The deadline passed. */
   | 'slice'
@@ -10,11 +11,13 @@ export type StopReason =
   | 'kicked'
   /** It waits for an interrupt and nothing of its own will bring one before the deadline. */
   | 'halted'
+  /** It is in HLT with interrupts off: only an NMI, INIT or a reset can wake it. */
+  | 'halted-masked'
   /** Triple fault. */
   | 'shutdown'
   /** A breakpoint or single step that the debugger asked for. */
   | 'debug'
-  /** The accelerator cannot go on; see {@link Vcpu.failure}. */
+  /** The accelerator cannot go on; see {@link Vm.failure}. */
   | 'failed';
 
 /**
@@ -34,17 +37,13 @@ export interface ExitHandlers {
   acknowledgePic(): number;
 }
 
-/** One virtual CPU with its local APIC. Used by one thread, apart from `kick`. */
-export interface Vcpu {
-  readonly index: number;
-  /** Runs guest code until something named by {@link StopReason} happens. @param deadlineNs on the machine's clock */
-  run(deadlineNs: number): StopReason;
-  /** From any thread: `run()` returns soon, or returns at once the next time it is called. */
-  kick(): void;
+/** The state of one virtual CPU and its local APIC, for use while it is outside the guest. */
+export interface VcpuPort {
   getState(): VcpuState;
   setState(state: VcpuState): void;
-  /** What went wrong when `run()` returned `failed`. */
-  readonly failure: VcpuFailure | undefined;
+  activity(): VcpuActivity;
+  /** RFLAGS.IF: whether an interrupt can wake it from HLT. */
+  interruptsEnabled(): boolean;
 }
 
 /** An exit that the accelerator or the machine cannot serve, with what a person needs to understand it. */
@@ -62,7 +61,20 @@ export interface MsiMessage {
 
 /** The accelerator's side of one machine. */
 export interface Vm {
-  readonly vcpus: readonly Vcpu[];
+  /** Where exits go. May be exchanged while all vCPUs are outside the guest: this is how probes cost nothing when absent. */
+  handlers: ExitHandlers;
+  /** Every vCPU of the machine, by index. */
+  readonly vcpus: readonly VcpuPort[];
+  /**
+   * Runs guest code on the vCPUs that are this thread's, until something named by {@link StopReason} happens: all of
+   * them in turn on a software CPU, vCPU 0 with KVM, where each further one has a thread of its own.
+   * @param deadlineNs on the machine's clock
+   */
+  run(deadlineNs: number): StopReason;
+  /** Exits served by `run()` since the start. */
+  readonly exits: number;
+  /** What went wrong when `run()` returned `failed`. */
+  readonly failure: VcpuFailure | undefined;
   /** Sends an interrupt message to the local APICs. @param address 0xFEExxxxx, @param data vector, delivery mode, trigger */
   signalMsi(address: number, data: number): void;
   /** The PIC's INTR output changed. It reaches vCPU 0, whose local APIC decides whether it takes it. */
@@ -80,6 +92,10 @@ export interface VmOptions {
   readonly memory: GuestMemory;
   readonly cpus: number;
   readonly handlers: ExitHandlers;
+  /** Told of each exit, so that devices see one time within it. */
+  readonly clock: MachineClock;
+  /** Rung by whoever wants `run()` to return. */
+  readonly doorbell: SharedArrayBuffer;
 }
 
 export interface Accelerator {

@@ -1,0 +1,58 @@
+// One stub of 16 bytes a vector: pushes an error code where the processor did not (Intel SDM vol. 3, 6.13), and the
+// vector, so that all have the frame of lib/idt.h.
+
+        .section .text.interrupt_stubs, "ax", @progbits
+        .code64
+        .balign 16
+        .globl  interrupt_stubs
+interrupt_stubs:
+        .set    vector, 0
+        .rept   256
+        .balign 16
+        .if     !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+        pushq   $0
+        .endif
+        pushq   $vector
+        jmp     common
+        .set    vector, vector + 1
+        .endr
+
+common:
+        push    %rax
+        push    %rbx
+        push    %rcx
+        push    %rdx
+        push    %rsi
+        push    %rdi
+        push    %rbp
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        cld
+        mov     %rsp, %rdi
+        mov     %rsp, %rbp
+        and     $-16, %rsp
+        call    serve_interrupt
+        mov     %rbp, %rsp
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rbp
+        pop     %rdi
+        pop     %rsi
+        pop     %rdx
+        pop     %rcx
+        pop     %rbx
+        pop     %rax
+        add     $16, %rsp
+        iretq

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { REPOSITORY } from './repository.js';
+
+/** @returns {string} the cache folder: `TSVMM_CACHE`, or `.cache` in the repository */
+export function cacheFolder() {
+  return resolve(process.env.TSVMM_CACHE || join(REPOSITORY, '.cache'));
+}
+
+/**
+ * A folder in the cache that exists either completely or not at all: it is built beside its place and renamed, so an
+ * interrupted download or extraction leaves nothing that a later run could take for good.
+ *
+ * @param {string} name its path in the cache; must change whenever its contents should
+ * @param {(folder: string) => Promise<void>} build fills the folder when the cache does not have it
+ * @returns {Promise<string>} its path
+ */
+export async function cached(name, build) {
+  const path = join(cacheFolder(), name);
+  if (existsSync(path)) return path;
+  await mkdir(dirname(path), { recursive: true });
+  const unfinished = await mkdtemp(`${path}.unfinished-`);
+  try {
+    await build(unfinished);
+    await rename(unfinished, path).catch(error => {
+      // Another run built the same entry meanwhile; rename(2) does not replace a folder that has files.
+      if (!existsSync(path)) throw error;
+    });
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+  return path;
+}

@@ -1,0 +1,4 @@
+/** A failure that the user can act on: shown as one line, without a stack trace, with exit status 2. */
+export class HarnessError extends Error {
+  name = 'HarnessError';
+}

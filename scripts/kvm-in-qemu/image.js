@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Initramfs } from './cpio.js';
+import { debianKernel, kernelModules } from './debian-kernel.js';
+import { HarnessError } from './errors.js';
+import { linuxGuest } from './linux-guest.js';
+import { packageClosure } from './node-modules.js';
+import { run } from './process.js';
+import { REPOSITORY } from './repository.js';
+import { requireTool } from './tools.js';
+
+/** Where the project lies in the machine. */
+const PROJECT = '/tsvmm';
+const KVM_MODULES = ['kvm_amd', 'tun'];
+/** Parts of the project that are needed to run it and its tests. Those that do not exist are left out. */
+const PROJECT_PARTS = [
+  'package.json',
+  'tsconfig.json',
+  'dist',
+  'guests/build',
+  'test',
+  'scripts/kvm-in-qemu/vitest.config.js',
+];
+/** What packages carry that nothing reads while they run. */
+const DEAD_WEIGHT = /\.(?:d\.[cm]?ts|map|md)$|^koffi\/(?:src|vendor|doc|lib)(?:\/|$)/;
+
+/**
+ * What to run, and with what.
+ *
+ * @typedef {object} Job
+ * @property {string} command a shell script, run in the project's folder
+ * @property {Record<string, string>} environment variables for it
+ * @property {[path: string, source: string][]} extra further files, by their paths in the machine and here
+ */
+
+/**
+ * Writes the first root file system of the machine that runs KVM.
+ *
+ * @param {string} path where to write it
+ * @param {Job} job
+ * @param {(line: string) => void} progress
+ * @returns {Promise<{ kernel: string, size: number }>} the kernel to boot it with, and its size in bytes
+ */
+export async function buildImage(path, job, progress) {
+  const kernel = await debianKernel(progress);
+  const initramfs = new Initramfs();
+  initramfs.characterDevice('/dev/console', 5, 1);
+  initramfs.file('/init', await readFile(new URL('init.sh', import.meta.url)), 0o755);
+  await initramfs.copy('/bin/busybox', requireTool('busybox', 'busybox-static'));
+
+  const modules = await kernelModules(kernel, KVM_MODULES);
+  for (const { name, data } of modules) initramfs.file(`/lib/modules/${name}.ko`, data);
+  initramfs.file('/etc/tsvmm/modules', modules.map(({ name }) => `${name}\n`).join(''));
+
+  await addProgram(initramfs, '/usr/local/bin/node', process.execPath);
+  await addProject(initramfs);
+  const guests = await addGuests(initramfs, progress);
+  for (const [to, from] of job.extra) await initramfs.copyTree(to, await realpath(from));
+
+  const environment = Object.entries({ ...guests, ...job.environment });
+  initramfs.file(
+    '/etc/tsvmm/environment',
+    environment.map(([name, value]) => `export ${name}=${shellQuote(value)}\n`).join(''),
+  );
+  initramfs.file('/etc/tsvmm/command', `${job.command}\n`);
+  return { kernel: kernel.bzImage, size: await initramfs.write(path) };
+}
+
+/**
+ * Copies a program with the shared libraries that it loads, at the paths where the loader expects them.
+ *
+ * @param {Initramfs} initramfs
+ * @param {string} path
+ * @param {string} source
+ */
+async function addProgram(initramfs, path, source) {
+  await initramfs.copy(path, source);
+  const listing = (await run('ldd', [source])).toString();
+  for (const [, library] of listing.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x/gm)) {
+    if (library) await initramfs.copy(library, library);
+  }
+}
+
+/** @param {Initramfs} initramfs */
+async function addProject(initramfs) {
+  if (!existsSync(join(REPOSITORY, 'dist')))
+    throw new HarnessError('the project is not built: run npm run build');
+  for (const part of PROJECT_PARTS) {
+    const source = join(REPOSITORY, part);
+    if (existsSync(source)) await initramfs.copyTree(join(PROJECT, part), source);
+  }
+  const { dependencies } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8'));
+  const packages = await packageClosure(REPOSITORY, [...Object.keys(dependencies), 'vitest']);
+  for (const folder of packages) {
+    const name = folder.slice('node_modules/'.length);
+    await initramfs.copyTree(
+      join(PROJECT, folder),
+      join(REPOSITORY, folder),
+      // Nested packages are members of the closure themselves.
+      file => !file.startsWith('node_modules') && !DEAD_WEIGHT.test(`${name}/${file}`),
+    );
+  }
+}
+
+/**
+ * Adds the kernels that tests boot under tsvmm.
+ *
+ * @param {Initramfs} initramfs
+ * @param {(line: string) => void} progress
+ * @returns {Promise<Record<string, string>>} environment variables that tell where they are
+ */
+async function addGuests(initramfs, progress) {
+  /** @type {Record<string, string>} */
+  const environment = {};
+  for (const [variable, source] of Object.entries(await guestFiles(progress))) {
+    const path = `/guests/${basename(source)}`;
+    await initramfs.copy(path, source);
+    environment[variable] = path;
+  }
+  return environment;
+}
+
+/**
+ * The kernels that tests boot besides the project's own guests, by the environment variables that tell tests where
+ * they are.
+ *
+ * @param {(line: string) => void} progress
+ * @returns {Promise<Record<string, string>>}
+ */
+export async function guestFiles(progress) {
+  const { bzImage, vmlinux, initrd } = await linuxGuest(progress);
+  /** @type {Record<string, string>} */
+  const files = { TSVMM_LINUX_BZIMAGE: bzImage, TSVMM_LINUX_VMLINUX: vmlinux, TSVMM_LINUX_INITRD: initrd };
+  const osv = process.env.TSVMM_OSV_KERNEL;
+  if (osv) {
+    if (!existsSync(osv)) throw new HarnessError(`TSVMM_OSV_KERNEL: there is no file ${osv}`);
+    files.TSVMM_OSV_KERNEL = osv;
+  } else {
+    progress(
+      'tests with OSv are skipped: build OSv (github.com/cloudius-systems/osv: scripts/build fs=ramfs image=native-example)' +
+        ' and set TSVMM_OSV_KERNEL to its build/release/kernel.elf',
+    );
+  }
+  return files;
+}
+
+/** @param {string} text */
+export function shellQuote(text) {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,38 @@
+#!/bin/busybox sh
+# The first process of the Linux guest that tests boot under tsvmm: says what it sees and ends the machine.
+#
+# What the kernel's command line can ask for:
+#   tsvmm.modules=a,b   modules to load first; what they depend on comes along
+#   tsvmm.end=poweroff  power off by ACPI; by default it reboots (-f: at once, without an orderly shutdown)
+#   -- command…         everything behind "--" is run as a command before the end
+#
+# Lines that begin with "tsvmm-linux: " are for the test to read.
+
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /dev
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+
+end='reboot -f'
+for word in $(cat /proc/cmdline); do
+  case $word in
+    --) break ;;
+    tsvmm.end=poweroff) end='poweroff -f' ;;
+    tsvmm.modules=*)
+      for module in $(echo "${word#*=}" | tr , ' '); do
+        modprobe "$module" || echo "tsvmm-linux: error cannot load module $module"
+      done
+      ;;
+  esac
+done
+
+echo "tsvmm-linux: release $(uname -r)"
+echo "tsvmm-linux: processors $(grep -c '^processor' /proc/cpuinfo)"
+echo "tsvmm-linux: memory $(sed -n 's/^MemTotal: *//p' /proc/meminfo)"
+if [ $# -gt 0 ]; then
+  "$@"
+  echo "tsvmm-linux: status $?"
+fi
+echo 'tsvmm-linux: done'
+$end

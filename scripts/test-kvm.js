@@ -1,0 +1,178 @@
+#!/usr/bin/env node
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cacheFolder } from './kvm-in-qemu/cache.js';
+import { HarnessError } from './kvm-in-qemu/errors.js';
+import { buildImage, guestFiles, shellQuote } from './kvm-in-qemu/image.js';
+import { signalStatus } from './kvm-in-qemu/process.js';
+import { runMachine } from './kvm-in-qemu/qemu.js';
+import { unpackResults } from './kvm-in-qemu/results.js';
+import { checkTools } from './kvm-in-qemu/tools.js';
+
+const HELP = `Usage: npm run test:kvm -- [options] [test file filter…]
+       node scripts/test-kvm.js --shell [options] [-- command…]
+
+Runs the guest tests on real KVM with hardware semantics, on any x86-64 machine: Debian's kernel with its kvm-amd
+module runs on QEMU's software CPU, which has SVM and nested paging. Slow, but right in behaviour.
+
+  --shell              run a command line instead of the tests; without one, an interactive shell
+  --extra PATH[:FILE]  put FILE (or folder) into the machine at PATH; without FILE, at the path that it has here
+  --results FOLDER     keep what the command leaves in /results (the tests: report.json, in vitest's JSON format)
+  --timeout SECONDS    give up after that long (default 1500; interactive: never)
+  --cpus N             processors of the machine (default 2)
+  --memory MIB         memory of the machine (default 3072)
+  --print-guests       only make the guest kernels for tests, and print where they are as shell assignments
+  --keep               keep the working folder: the initial RAM disk and the console's log
+  --verbose            show all of the console, from the firmware on
+  --help               show this
+
+Environment:
+  TSVMM_CACHE          cache folder (default: .cache in the repository)
+  TSVMM_KVM_COMMAND    command line to run instead of the test runner
+  TSVMM_OSV_KERNEL     OSv's kernel.elf, for the tests that boot it
+`;
+
+/** Variables that the command sees as they are here. */
+const PASSED_ON = ['CI', 'DEBUG', 'FORCE_COLOR', 'NODE_OPTIONS', 'NO_COLOR'];
+
+const started = performance.now();
+
+/** @param {string} line */
+function progress(line) {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
+  process.stderr.write(`[${seconds} s] ${line}\n`);
+}
+
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        shell: { type: 'boolean', default: false },
+        extra: { type: 'string', multiple: true, default: [] },
+        results: { type: 'string' },
+        timeout: { type: 'string' },
+        cpus: { type: 'string', default: '2' },
+        memory: { type: 'string', default: '3072' },
+        'print-guests': { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        verbose: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new HarnessError(`${error instanceof Error ? error.message : error}\nTry --help.`);
+  }
+}
+
+/**
+ * @param {string} option
+ * @param {string} text
+ * @param {number} minimum
+ */
+function parseCount(option, text, minimum) {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= minimum))
+    throw new HarnessError(`--${option} takes a whole number from ${minimum} on, not "${text}"`);
+  return value;
+}
+
+/**
+ * @param {string} text
+ * @returns {[path: string, source: string]}
+ */
+function parseExtra(text) {
+  const [path = '', source = path] = text.split(':', 2);
+  return [resolve(path), resolve(source)];
+}
+
+/**
+ * The command to run inside.
+ *
+ * @param {boolean} shell
+ * @param {string[]} words
+ */
+function commandLine(shell, words) {
+  if (shell) return words.length > 0 ? words.map(shellQuote).join(' ') : 'exec sh -i';
+  if (process.env.TSVMM_KVM_COMMAND) return process.env.TSVMM_KVM_COMMAND;
+  const runner = [
+    'node node_modules/vitest/vitest.mjs run --config scripts/kvm-in-qemu/vitest.config.js',
+    '--reporter=default --reporter=json --outputFile.json=/results/report.json',
+  ];
+  return ['exec', ...runner, ...words.map(shellQuote)].join(' ');
+}
+
+/** @returns {Record<string, string>} */
+function commandEnvironment() {
+  /** @type {Record<string, string>} */
+  const environment = { TSVMM_IN_QEMU: '1' };
+  if (!process.stdout.isTTY) environment.NO_COLOR = '1';
+  for (const name of PASSED_ON) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+async function main() {
+  const { values, positionals } = parseCommandLine();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  checkTools();
+  if (values['print-guests']) {
+    for (const [name, path] of Object.entries(await guestFiles(progress))) {
+      process.stdout.write(`export ${name}=${shellQuote(path)}\n`);
+    }
+    return 0;
+  }
+  const interactive = values.shell && positionals.length === 0;
+  const timeout = values.timeout ?? (interactive ? '2147483' : '1500');
+  const options = {
+    cpus: parseCount('cpus', values.cpus, 1),
+    memoryMiB: parseCount('memory', values.memory, 1024),
+    timeoutSeconds: parseCount('timeout', timeout, 1),
+    verbose: values.verbose,
+    interactive,
+    progress,
+  };
+  const job = {
+    command: commandLine(values.shell, positionals),
+    environment: commandEnvironment(),
+    extra: values.extra.map(parseExtra),
+  };
+
+  const runs = join(cacheFolder(), 'runs');
+  await mkdir(runs, { recursive: true });
+  const folder = await mkdtemp(join(runs, 'run-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const initrd = join(folder, 'initrd');
+    const { kernel, size } = await buildImage(initrd, job, progress);
+    progress(`initial RAM disk of ${Math.round(size / 2 ** 20)} MiB made; booting`);
+    const archive = join(folder, 'results.tar');
+    await runMachine({ ...options, kernel, initrd, results: archive, log: join(folder, 'console.log') });
+    const unpacked = join(folder, 'results');
+    const status = await unpackResults(archive, unpacked);
+    if (values.results) await cp(unpacked, resolve(values.results), { recursive: true });
+    progress(`the command's exit status is ${status}`);
+    return status;
+  } finally {
+    if (values.keep) progress(`kept ${folder}`);
+    else await remove();
+  }
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => process.exit(signalStatus(signal)));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof HarnessError)) throw error;
+  process.stderr.write(`test-kvm: ${error.message}\n`);
+  process.exitCode = 2;
+}

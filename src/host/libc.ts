@@ -1,0 +1,122 @@
+import koffi from 'koffi';
+
+/**
+ * The C library's calls that Node does not offer, bound once a thread. The only place where values cross into native
+ * code; every function returns what C returns, and `errno()` is the calling thread's.
+ */
+const libc = koffi.load(null);
+
+/** ioctl with a number for its argument. */
+export const ioctl = libc.func('ioctl', 'int', ['int', 'ulong', 'uintptr_t']) as unknown as (
+  fd: number,
+  request: number,
+  argument: number | bigint,
+) => number;
+
+/** ioctl with a structure for its argument. */
+export const ioctlStruct = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']) as unknown as (
+  fd: number,
+  request: number,
+  argument: Uint8Array,
+) => number;
+
+const mmapAddress = libc.func('mmap', 'uint64', [
+  'uint64',
+  'size_t',
+  'int',
+  'int',
+  'int',
+  'int64',
+]) as unknown as (
+  address: number,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => number | bigint;
+
+const munmapAddress = libc.func('munmap', 'int', ['uint64', 'size_t']) as unknown as (
+  address: number | bigint,
+  length: number,
+) => number;
+
+export const getpid = libc.func('getpid', 'int', []) as unknown as () => number;
+export const gettid = libc.func('gettid', 'int', []) as unknown as () => number;
+export const tgkill = libc.func('tgkill', 'int', ['int', 'int', 'int']) as unknown as (
+  pid: number,
+  tid: number,
+  signal: number,
+) => number;
+
+export const sigaction = libc.func('sigaction', 'int', ['int', 'void *', 'void *']) as unknown as (
+  signal: number,
+  action: Uint8Array,
+  old: Uint8Array | null,
+) => number;
+
+export const timerCreate = libc.func('timer_create', 'int', ['int', 'void *', 'void *']) as unknown as (
+  clock: number,
+  sigevent: Uint8Array,
+  id: Uint8Array,
+) => number;
+
+export const timerSettime = libc.func('timer_settime', 'int', [
+  'uint64',
+  'int',
+  'void *',
+  'void *',
+]) as unknown as (id: number | bigint, flags: number, value: Uint8Array, old: null) => number;
+
+export const timerDelete = libc.func('timer_delete', 'int', ['uint64']) as unknown as (
+  id: number | bigint,
+) => number;
+
+const strerrorText = libc.func('strerror', 'str', ['int']) as unknown as (errno: number) => string;
+
+/** The calling thread's errno after the last call that failed. */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** What the C library calls an error number. */
+export function strerror(error: number): string {
+  return strerrorText(error);
+}
+
+/** The address of a C function, for C to call. */
+export function functionAddress(name: string): bigint {
+  return BigInt(libc.symbol(name) as bigint);
+}
+
+/** The address of the memory behind `bytes`. Stable for shared memory. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi.address(bytes);
+}
+
+/** Stores one byte at an address that another thread mapped. */
+export function storeByte(address: number | bigint, value: number): void {
+  koffi.encode(BigInt(address), 'uint8', value);
+}
+
+/** A mapping of a file in this process. */
+export interface Mapping {
+  readonly address: number;
+  readonly buffer: ArrayBuffer;
+  unmap(): void;
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+
+/** Maps `length` bytes of `fd` from its start, shared and writable. `undefined` when the kernel refuses; see `errno()`. */
+export function mapShared(fd: number, length: number): Mapping | undefined {
+  const address = mmapAddress(0, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+  // MAP_FAILED is all ones; user addresses are below 2^47.
+  if (typeof address === 'bigint') return undefined;
+  return {
+    address,
+    buffer: koffi.view(BigInt(address), length),
+    unmap: () => void munmapAddress(address, length),
+  };
+}
