@@ -120,13 +120,13 @@ function sameBytes(block: usize, gpa: u32, linear: u64): bool {
 
 function decodeBlock(gpa: u32, mode: u32, linear: u64): usize {
   const room = Block.HEADER + (MAX_INSTRUCTIONS + 1) * Record.BYTE_SIZE;
-  if (arenaNext + room > L.ARENA_END) dropAllBlocks();
+  if (arenaNext + room > <usize>L.ARENA_END) dropAllBlocks();
   const block = arenaNext;
   memory.fill(block, 0, Block.HEADER);
   const first = block + Block.HEADER;
   let record = first;
   let count: u32 = 0;
-  let limit = mode & Mode.SINGLE ? 1 : MAX_INSTRUCTIONS;
+  let limit: u32 = mode & Mode.SINGLE ? 1 : MAX_INSTRUCTIONS;
   let crossing = false;
   Decoder.begin(gpa, mode, linear);
   while (count < limit) {

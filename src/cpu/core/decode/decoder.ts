@@ -125,7 +125,7 @@ function decodePrefixes(): u32 {
   repPrefix = 0;
   lockPrefix = false;
   segmentPrefix = -1;
-  for (;;) {
+  while (true) {
     const byte = fetch8();
     if (abandoned) return 0;
     switch (byte) {
@@ -257,7 +257,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
   if (entry & Attr.ONLY64 && code != Mode.CODE64) return invalid(record);
   if (entry & Attr.PROTECTED && !(mode & Mode.PROTECTED)) return invalid(record);
   let size = sizeOf(sizing);
-  if (op >= Op.MOVFROMCR && op <= Op.MOVTODR) modrm |= 0xc0;
+  if (op >= <u32>Op.MOVFROMCR && op <= <u32>Op.MOVTODR) modrm |= 0xc0;
   if (op == Op.CMPXCHG8B && rex & 8) op = Op.CMPXCHG16B;
 
   let bits: u8 = 0;

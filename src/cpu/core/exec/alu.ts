@@ -89,7 +89,7 @@ export function defineAlu(): void {
   defineUnary<Dec>(Op.DEC);
   defineUnary<Not>(Op.NOT);
   defineUnary<Neg>(Op.NEG);
-  for (let id: u32 = Op.ADD; id <= Op.TEST; id++) declareFlags(id, FlagBit.ALL, id == Op.ADC || id == Op.SBB ? FlagBit.C : 0);
+  for (let id: u32 = Op.ADD; id <= <u32>Op.TEST; id++) declareFlags(id, FlagBit.ALL, id == Op.ADC || id == Op.SBB ? FlagBit.C : 0);
   declareFlags(Op.INC, FlagBit.ALL & ~FlagBit.C, 0);
   declareFlags(Op.DEC, FlagBit.ALL & ~FlagBit.C, 0);
   declareFlags(Op.NEG, FlagBit.ALL, 0);

@@ -18,7 +18,7 @@ import { read } from '../mmu/access';
  */
 @inline export function follow(op: usize, link: usize, distance: i64): usize {
   const target = cutRip(op, load<u64>(L.BLOCK_RIP) + distance);
-  const first: usize = load<u32>(op, link);
+  const first: usize = load<u32>(op + link);
   if (first) {
     const left = load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT));
     if (left >= 0) {

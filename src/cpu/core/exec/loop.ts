@@ -55,7 +55,7 @@ export function execute(): u32 {
   updateMode();
   updateContext();
   if (load<u32>(L.FAULT)) deliverFault();
-  for (;;) {
+  while (true) {
     if (load<i32>(L.BUDGET) <= 0) {
       store<i32>(L.BUDGET, load<i32>(L.BUDGET) + load<i32>(L.BUDGET_HELD));
       store<i32>(L.BUDGET_HELD, 0);

@@ -18,7 +18,7 @@ function setFlag(flag: u32, on: bool): void { setArithmeticFlags(on ? arithmetic
 function checkIopl(): void {
   if (!(load<u64>(L.CR0) & Cr0.PE)) return;
   const iopl = (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) >> 12;
-  if ((isVm86() ? 3 : cpl()) > iopl) raiseGp(0);
+  if ((isVm86() ? <u32>3 : cpl()) > iopl) raiseGp(0);
 }
 
 /** INT n and its kin: RIP is already behind them when the frame is made, and in front again if that faults. */

@@ -113,5 +113,5 @@ export function defineMoves(): void {
   define(Op.CWD, Form.NONE, 1, (op: usize): usize => { store<i16>(L.RDX, load<i16>(L.RAX) >> 15); return next(op); });
   define(Op.CWD, Form.NONE, 2, (op: usize): usize => { setRegister<u32>(L.RDX, <u32>(load<i32>(L.RAX) >> 31)); return next(op); });
   define(Op.CWD, Form.NONE, 3, (op: usize): usize => { store<i64>(L.RDX, load<i64>(L.RAX) >> 63); return next(op); });
-  for (let id: u32 = Op.MOV; id <= Op.BSWAP; id++) declareFlags(id, 0, 0);
+  for (let id: u32 = Op.MOV; id <= <u32>Op.BSWAP; id++) declareFlags(id, 0, 0);
 }

@@ -161,7 +161,7 @@ function readAny(address: u64, size: u32): u64 {
     if (watchesPage(address)) watchAccess(address, size, false);
     return readPhysical(gpa, size);
   }
-  const first = 0x1000 - (<u32>address & 0xfff);
+  const first: u32 = 0x1000 - (<u32>address & 0xfff);
   const low = translate(address, Access.READ);
   const high = translate(wrap(address + first), Access.READ);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, false);
@@ -180,7 +180,7 @@ function writeAny(address: u64, size: u32, value: u64): void {
     writePhysical(gpa, size, value);
     return;
   }
-  const first = 0x1000 - (<u32>address & 0xfff);
+  const first: u32 = 0x1000 - (<u32>address & 0xfff);
   const low = translate(address, Access.WRITE);
   const high = translate(wrap(address + first), Access.WRITE);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, true);

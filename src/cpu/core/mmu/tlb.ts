@@ -106,7 +106,7 @@ export function coverLargePage(first: u64, size: u64): void {
 
 /** Writes to the RAM page at `host` (page aligned) have to be seen from now on: it holds decoded code. */
 export function forgetWritable(host: usize): void {
-  for (let i: usize = 0; i < L.TLB_ENTRIES; i++) {
+  for (let i: usize = 0; i < <usize>L.TLB_ENTRIES; i++) {
     const entry: usize = L.TLB_WRITE + (i << 4);
     const tag = load<u64>(entry);
     if (((<u32>tag & ~0xfff) + load<u32>(entry, 8)) == <u32>host) store<i64>(entry, -1);

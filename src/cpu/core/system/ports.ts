@@ -16,7 +16,7 @@ export function checkPort(port: u32, size: u32): void {
   if (load<u32>(L.TR, L.SEGMENT_UNUSABLE) || (load<u32>(L.TR, L.SEGMENT_ATTRIBUTES) & 8) == 0 || limit < 103) raiseGp(0);
   const map = <u32>readSystem<u16>(base + 102) + (port >> 3);
   if (map + 1 > limit) raiseGp(0);
-  const bits = readSystem<u16>(base + map) >> <u16>(port & 7);
+  const bits = <u32>readSystem<u16>(base + map) >> (port & 7);
   if (bits & ((1 << size) - 1)) raiseGp(0);
 }
 

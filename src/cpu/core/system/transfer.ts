@@ -205,12 +205,12 @@ namespace NewStack {
       return;
     }
     if (load<u32>(L.TR, L.SEGMENT_ATTRIBUTES) & 8) {
-      const at = 4 + level * 8;
+      const at: u32 = 4 + level * 8;
       if (at + 5 > tssLimit) raiseWithCode(Vector.TS, tssSelector);
       pointer = <u64>readSystem<u32>(tss + at);
       selector = <u32>readSystem<u16>(tss + at + 4);
     } else {
-      const at = 2 + level * 4;
+      const at: u32 = 2 + level * 4;
       if (at + 3 > tssLimit) raiseWithCode(Vector.TS, tssSelector);
       pointer = <u64>readSystem<u16>(tss + at);
       selector = <u32>readSystem<u16>(tss + at + 2);
