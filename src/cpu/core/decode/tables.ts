@@ -285,11 +285,11 @@ function fillGroups(): void {
   group(Group.G4, 1, BOTH, Op.DEC, 0, 0, RMW);
   group(Group.G5, 0, BOTH, Op.INC, Enc.E, Sz.V, RMW);
   group(Group.G5, 1, BOTH, Op.DEC, Enc.E, Sz.V, RMW);
-  group(Group.G5, 2, BOTH, Op.CALLI, Enc.E, Sz.BRANCH, LAST);
+  group(Group.G5, 2, BOTH, Op.CALLI, Enc.E, Sz.BRANCH, LAST | STACK);
   group(Group.G5, 3, MEMORY, Op.CALLFI, Enc.M, Sz.V, LAST);
   group(Group.G5, 4, BOTH, Op.JMPI, Enc.E, Sz.BRANCH, LAST);
   group(Group.G5, 5, MEMORY, Op.JMPFI, Enc.M, Sz.V, LAST);
-  group(Group.G5, 6, BOTH, Op.PUSH, Enc.E, Sz.STACK);
+  group(Group.G5, 6, BOTH, Op.PUSH, Enc.E, Sz.STACK, STACK);
   group(Group.G11, 0, BOTH, Op.MOV, 0, 0, W);
   group(Group.G6, 0, REGISTER, Op.SLDT, Enc.E, Sz.V, Attr.PROTECTED);
   group(Group.G6, 0, MEMORY, Op.SLDT, Enc.E, Sz.W, Attr.PROTECTED | W);

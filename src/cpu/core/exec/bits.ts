@@ -118,10 +118,7 @@ function cmpxchgRR<T>(op: usize): usize {
   const value = load<T>(targetOf(op));
   flagsSub<T>(expected, value, <T>(expected - value));
   if (expected == value) setRegister<T>(targetOf(op), load<T>(sourceOf(op)));
-  else {
-    if (sizeof<T>() == 4) setRegister<T>(targetOf(op), value);
-    setRegister<T>(L.RAX, value);
-  }
+  else setRegister<T>(L.RAX, value);
   return next(op);
 }
 /** The destination is written in any case, if only with what it held. */

@@ -7,7 +7,7 @@ import { isLong } from '../mode';
 import { farCall, farJump, farReturn } from '../system/transfer';
 import { condition } from './flags';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, ripAfter, setRegister, targetOf } from './operands';
-import { peek, push, dropFromStack } from './stack';
+import { checkStackPointer, peek, push, dropFromStack } from './stack';
 import { requestLink } from './loop';
 import { rewind } from '../system/fault';
 import { read } from '../mmu/access';
@@ -81,7 +81,7 @@ function farSelector<T>(op: usize): u32 { return <u32>read<u16>(addressOf(op) + 
 function defineNear<T>(size: u32): void {
   define(Op.CALL, Form.NONE, size, (op: usize): usize => call<T>(op));
   define(Op.CALLI, Form.R, size, (op: usize): usize => callIndirect<T>(op, load<T>(targetOf(op))));
-  define(Op.CALLI, Form.M, size, (op: usize): usize => callIndirect<T>(op, readOperand<T>(op)));
+  define(Op.CALLI, Form.M, size, (op: usize): usize => { const target = readOperand<T>(op); checkStackPointer(); return callIndirect<T>(op, target); });
   define(Op.JMPI, Form.R, size, (op: usize): usize => goTo(<u64>load<T>(targetOf(op))));
   define(Op.JMPI, Form.M, size, (op: usize): usize => goTo(<u64>readOperand<T>(op)));
   define(Op.RET, Form.NONE, size, (op: usize): usize => ret<T>(op));

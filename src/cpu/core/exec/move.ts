@@ -83,6 +83,9 @@ export function defineMoves(): void {
   defineExtensions<i8>(Op.MOVSX8);
   defineExtensions<i16>(Op.MOVSX16);
   defineExtensions<i32>(Op.MOVSXD);
+  // Without REX.W it is a plain move.
+  define(Op.MOVSXD, Form.RR, 2, (op: usize): usize => movRR<u32>(op));
+  define(Op.MOVSXD, Form.RM, 2, (op: usize): usize => movRM<u32>(op));
   defineWords(Op.BSWAP, Form.R,
     // Undefined for 16 bits; processors give zero.
     (op: usize): usize => { store<u16>(targetOf(op), 0); return next(op); },

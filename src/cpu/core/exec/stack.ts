@@ -4,7 +4,7 @@ import { Form, Record } from '../decode/record';
 import { probeWrite, read, write } from '../mmu/access';
 import { updateContext } from '../mmu/tlb';
 import { Flag, Mode, cpl, isLong, isProtected, isVm86, updateMode } from '../mode';
-import { raiseGp } from '../system/fault';
+import { Vector, raiseGp, raiseWithCode } from '../system/fault';
 import { loadSegment } from '../system/descriptors';
 import { stackLinear } from '../system/segments';
 import { readFlags, writeFlags } from './flags';
@@ -56,6 +56,12 @@ export function peek<T>(distance: u32): T {
   return value;
 }
 @inline export function dropFromStack(bytes: u32): void { setStackPointer(cut(stackPointer() + bytes)); }
+
+/** Of operations whose record names another segment: a non-canonical stack pointer is #SS all the same. */
+export function checkStackPointer(): void {
+  const last = load<u64>(L.RSP) - 1;
+  if (isLong() && <u64>((<i64>last << 16) >> 16) != last) raiseWithCode(Vector.SS, 0);
+}
 
 @inline export function pushR<T>(op: usize): usize { push<T>(load<T>(targetOf(op))); return next(op); }
 /** POP SP gives the popped value, not the incremented pointer. */
@@ -189,7 +195,12 @@ function leave<T>(op: usize): usize {
 function defineStackOf<T>(size: u32): void {
   define(Op.PUSH, Form.R, size, (op: usize): usize => pushR<T>(op));
   define(Op.PUSH, Form.RI, size, (op: usize): usize => { push<T>(immediateOf<T>(op)); return next(op); });
-  define(Op.PUSH, Form.M, size, (op: usize): usize => { push<T>(readOperand<T>(op)); return next(op); });
+  define(Op.PUSH, Form.M, size, (op: usize): usize => {
+    const value = readOperand<T>(op);
+    checkStackPointer();
+    push<T>(value);
+    return next(op);
+  });
   define(Op.POP, Form.R, size, (op: usize): usize => popR<T>(op));
   define(Op.POP, Form.M, size, (op: usize): usize => popM<T>(op));
   define(Op.PUSHSEG, Form.NONE, size, (op: usize): usize => pushSegmentRegister<T>(op));

@@ -94,6 +94,11 @@ export function translateExecute(address: u64): u64 {
 /** Of a linear address the part that exists: 32 bits outside long mode. */
 @inline export function wrap(address: u64): u64 { return longModeActive() ? address : address & 0xffffffff; }
 
+/** Of an access that crosses into another page: both ends are canonical, or nothing is translated at all. */
+function checkEnd(address: u64, size: u32): void {
+  if (longModeActive()) checkCanonical(address + size - 1);
+}
+
 function inPlaceSlow(address: u64, size: u32): usize {
   if (crosses(address, size)) {
     probeWrite(address, size);
@@ -106,12 +111,14 @@ function inPlaceSlow(address: u64, size: u32): usize {
 
 /** Raises what a write of `size` bytes would raise. */
 export function probeWrite(address: u64, size: u32): void {
+  if (crosses(address, size)) checkEnd(address, size);
   translate(address, Access.WRITE);
   if (crosses(address, size)) translate(wrap(address + size - 1) & ~0xfff, Access.WRITE);
 }
 
 /** Raises what a read of `size` bytes would raise. */
 export function probeRead(address: u64, size: u32): void {
+  if (crosses(address, size)) checkEnd(address, size);
   translate(address, Access.READ);
   if (crosses(address, size)) translate(wrap(address + size - 1) & ~0xfff, Access.READ);
 }
@@ -162,6 +169,7 @@ function readAny(address: u64, size: u32): u64 {
     return readPhysical(gpa, size);
   }
   const first: u32 = 0x1000 - (<u32>address & 0xfff);
+  checkEnd(address, size);
   const low = translate(address, Access.READ);
   const high = translate(wrap(address + first), Access.READ);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, false);
@@ -181,6 +189,7 @@ function writeAny(address: u64, size: u32, value: u64): void {
     return;
   }
   const first: u32 = 0x1000 - (<u32>address & 0xfff);
+  checkEnd(address, size);
   const low = translate(address, Access.WRITE);
   const high = translate(wrap(address + first), Access.WRITE);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, true);
