@@ -11,7 +11,7 @@ import {
   isUnsupported, isZero, multiply, operandDouble, operandSingle, quotientBits, raised, remainderOf, resultExp, resultSig, roundToInteger,
   roundingControl, scale, signal, squareRoot, toDouble, toInteger, toSingle,
 } from './float80';
-import { expOf, inUse, physical, popStack, pushResult, put, requireX87, setInUse, settle, settleStore, sigOf, startX87, store80, underflow } from './stack';
+import { expOf, inUse, physical, popStack, pushResult, put, refusePush, requireX87, setInUse, settle, settleStore, sigOf, startX87, store80, underflow } from './stack';
 import { checkX87Exceptions, initializeX87, setStatusWord, statusWord, updateSummary } from './state';
 import { transcendental } from './transcendental';
 
@@ -137,7 +137,7 @@ function constant(n: u32): void {
   pushResult();
 }
 function extract(): void {
-  if (!inUse(0)) { underflow(); store80(0); return; }
+  if (refusePush()) return;
   const st = physical(0);
   const exp = expOf(st), sig = sigOf(st);
   if (isZero(exp, sig)) {

@@ -137,12 +137,14 @@ function normalize(se: u32, sig: u64): u64 {
 
 /** NaN operands and unsupported formats. @returns whether the result is given already */
 function special(ae: u32, a: u64, be: u32, b: u64): bool {
-  if (isUnsupported(ae, a) || isUnsupported(be, b)) { giveDefault(); return true; }
+  if (isUnsupported(ae, a) || isUnsupported(be, b)) { raised &= ~Exception.DENORMAL; giveDefault(); return true; }
   const aNan = isNan(ae, a), bNan = isNan(be, b);
   if (!aNan && !bNan) {
     if (isDenormal(ae, a) || isDenormal(be, b)) raised |= Exception.DENORMAL;
     return false;
   }
+  // A NaN takes precedence over a denormal operand, which may have come from memory.
+  raised &= ~Exception.DENORMAL;
   if (isSignaling(ae, a) || isSignaling(be, b)) raised |= Exception.INVALID;
   // Of two NaNs the one with the larger significand, of equal ones the positive (table 4-7).
   let first = aNan;
@@ -301,8 +303,9 @@ export function squareRoot(ae: u32, a: u64): void {
 
 /** −1 less, 0 equal, 1 greater, 2 unordered. */
 export function compare(ae: u32, a: u64, be: u32, b: u64, quiet: bool): i32 {
-  if (isUnsupported(ae, a) || isUnsupported(be, b)) { raised |= Exception.INVALID; return 2; }
+  if (isUnsupported(ae, a) || isUnsupported(be, b)) { raised = Exception.INVALID; return 2; }
   if (isNan(ae, a) || isNan(be, b)) {
+    raised = 0;
     if (!quiet || isSignaling(ae, a) || isSignaling(be, b)) raised |= Exception.INVALID;
     return 2;
   }
@@ -440,7 +443,7 @@ function narrow(ae: u32, a: u64, fractionBits: u32, exponentBits: u32): u64 {
   }
   // The integer bit adds to the exponent, and so does a carry out of the fraction.
   const packed = tiny ? kept : (<u64>(e - 1) << fractionBits) + kept;
-  if (packed >= infinity) {
+  if (e > maximum || packed >= infinity) {
     raised |= Exception.OVERFLOW | Exception.PRECISION;
     const toInfinity = control == 0 || control == 1 && negative || control == 2 && !negative;
     roundedUp = toInfinity;

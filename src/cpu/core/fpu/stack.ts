@@ -59,7 +59,8 @@ export function store80(i: u32): bool {
 }
 /** Pushes the result. A full stack is an overflow: invalid, C1 set. */
 export function pushResult(): void {
-  const full = inUse(7);
+  // An empty operand has been met before the full stack.
+  const full = inUse(7) && !(raised & Exception.STACK);
   if (full) {
     begin();
     signal(Exception.STACK);
@@ -72,6 +73,20 @@ export function pushResult(): void {
   store<u32>(L.X87_TOP, (load<u32>(L.X87_TOP) - 1) & 7);
   put(physical(0), exp, sig);
   setInUse(0, true);
+}
+/** Instructions that replace ST(0) and push: when the stack is full, both become the default. @returns whether they have */
+export function refusePush(): bool {
+  if (inUse(0) && !inUse(7)) return false;
+  const full = inUse(0);
+  underflow();
+  if (!settle()) return true;
+  if (full) store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) | C1);
+  put(physical(0), resultExp, resultSig);
+  setInUse(0, true);
+  store<u32>(L.X87_TOP, (load<u32>(L.X87_TOP) - 1) & 7);
+  put(physical(0), resultExp, resultSig);
+  setInUse(0, true);
+  return true;
 }
 export function popStack(): void {
   setInUse(0, false);

@@ -1,6 +1,6 @@
 import * as L from '../layout';
 import { Exception, begin, fromDouble, give, giveDefault, isInfinity, isNan, isUnsupported, isZero, add, signal, toDouble } from './float80';
-import { expOf, inUse, physical, popStack, pushResult, sigOf, store80, underflow } from './stack';
+import { expOf, inUse, physical, popStack, pushResult, refusePush, sigOf, store80, underflow } from './stack';
 
 /**
  * Transcendental functions, computed in double precision: 53 of the 64 bits are right. Arguments outside ±2^63 are left
@@ -31,6 +31,7 @@ function special(i: u32): bool {
 
 /** By the opcode's low five bits: D9 F0 is 0x10. */
 export function transcendental(n: u32): void {
+  if ((n == 0x12 || n == 0x1b) && refusePush()) return;
   const two = n == 0x11 || n == 0x13 || n == 0x19;
   if (!inUse(0) || two && !inUse(1)) {
     underflow();
