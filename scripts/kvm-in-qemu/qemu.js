@@ -125,7 +125,9 @@ function followConsole(qemu, { log, verbose, progress }) {
     done: Promise.resolve(''),
   };
   const lines = createInterface({ input: qemu.stdout, crlfDelay: Infinity });
-  lines.on('line', line => {
+  lines.on('line', text => {
+    // The test runner hides the cursor of what it takes for a terminal of its own.
+    const line = text.replaceAll('\u001b[?25l', '').replaceAll('\u001b[?25h', '');
     file.write(`${line}\n`);
     tail.push(line);
     if (tail.length > TAIL_LINES) tail.shift();

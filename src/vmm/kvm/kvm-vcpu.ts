@@ -118,12 +118,12 @@ export class KvmVcpu {
     }
   }
 
-  /** KVM copies the general registers into the shared page at each exit while `on`: what a probe that asks for them costs. */
-  syncRegisters(on: boolean): void {
+  /** KVM copies the general registers into the shared page at each exit while `on` (KVM_CAP_SYNC_REGS). */
+  exposeRegisters(on: boolean): void {
     this.page.setBigUint64(VALID_REGS, on ? BigInt(KVM_SYNC_X86_REGS) : 0n, true);
   }
 
-  /** RIP of the current exit while registers are synchronised. */
+  /** RIP of the current exit while registers are exposed. */
   rip(): bigint {
     return this.page.getBigUint64(RIP, true);
   }

@@ -1,6 +1,5 @@
-import { closeSync } from 'node:fs';
 import { ConfigError } from '../../errors.js';
-import { addressOf, ioctl, ioctlStruct } from '../../host/libc.js';
+import { addressOf, close, ioctl, ioctlStruct } from '../../host/libc.js';
 import type { ExitHandlers, MsiMessage, StopReason, VcpuFailure, Vm, VmOptions } from '../accelerator.js';
 import { Doorbell } from '../doorbell.js';
 import { asBuffer, offsetOf } from '../layout.js';
@@ -71,12 +70,10 @@ export class KvmVm implements Vm {
     return this.first.failure;
   }
 
-  /** General registers in the shared page at each exit while `on`, for probes that ask for them. */
-  syncRegisters(on: boolean): void {
-    this.first.syncRegisters(on);
+  exposeRegisters(on: boolean): void {
+    this.first.exposeRegisters(on);
   }
 
-  /** RIP of vCPU 0 at its current exit, while registers are synchronised. */
   rip(): bigint {
     return this.first.rip();
   }
@@ -109,8 +106,8 @@ export class KvmVm implements Vm {
 
   close(): void {
     this.first.close();
-    for (const { fd } of this.handles) closeSync(fd);
-    closeSync(this.fd);
+    for (const { fd } of this.handles) close(fd);
+    close(this.fd);
     this.kvm.close();
   }
 

@@ -1,0 +1,44 @@
+import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import type { Accelerator } from '../vmm/accelerator.js';
+import type { Device } from '../vmm/device.js';
+import type { DeviceContext } from '../vmm/machine/board.js';
+import { MachineWorker } from '../vmm/machine/machine-worker.js';
+import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
+import { serializeError } from '../vmm/machine/serialize-error.js';
+import { interruptThread } from './kick-signal.js';
+
+/** What the control thread starts the machine worker with. */
+interface MachineThreadData {
+  readonly setup: WorkerSetup;
+  readonly port: MessagePort;
+}
+
+const { setup, port } = workerData as MachineThreadData;
+
+function post(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {
+  const { KvmAccelerator } = await import('../vmm/kvm/kvm-accelerator.js');
+  return new KvmAccelerator(kvmDevice);
+}
+
+async function loadDevice(url: string): Promise<(context: DeviceContext, options: unknown) => Device> {
+  const module = (await import(url)) as { default: (context: DeviceContext, options: unknown) => Device };
+  return module.default;
+}
+
+try {
+  const worker = new MachineWorker(setup, {
+    post,
+    receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
+    interrupt: interruptThread,
+    loadAccelerator,
+    loadDevice,
+  });
+  await worker.serve();
+} catch (error) {
+  post({ type: 'crashed', error: serializeError(error) });
+}
+port.close();
