@@ -1,13 +1,20 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
-import { createMachine, type Machine, type RunResult } from '../index.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { MachineOptions, ModuleOption } from '../vmm/machine/options.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
-import { gather, parseCount, parseMemory, parsePattern, parseTime } from './parse.js';
-import { reportEnd } from './report-end.js';
-import { checkSerialSpec, connectSerial, SERIAL_SYNTAX } from './serial-backends.js';
+import { EXIT_STATUSES } from './exit-statuses.js';
+import {
+  gather,
+  once,
+  parseChoice,
+  parseCount,
+  parseMemory,
+  parsePath,
+  parsePattern,
+  parseTime,
+} from './parse.js';
+import { parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
 interface RunFlags {
   readonly accel: MachineOptions['accel'] & string;
@@ -24,113 +31,82 @@ interface RunFlags {
   readonly verbose?: true;
 }
 
-const STATUSES = `
+const HELP = `
+SIZE takes K, M, G and T; TIME takes ms, s, m and h; PATTERN is a text or a /regular expression/.
+
+Serial ports (WHERE):
+  stdio      the terminal or pipes of tsvmm. On a terminal, Ctrl-A h lists the keys, Ctrl-A x quits.
+  file:PATH  a file, written anew, or a FIFO that somebody reads; output only
+  pty        a new pseudo-terminal, whose name is told on stderr
+  unix:PATH  a socket that listens there for one client at a time. Its file is removed at the end; one that a
+             killed process left is replaced.
+  none       nothing
+The guest waits while its output is not taken; where nobody is connected (pty, unix), the last 64 KiB wait for the
+next reader instead.
+
 Exit status:
-  0      the guest powered off or reset the machine, or --exit-on matched
-  N      the guest wrote N to the debug exit port 0xF4 (255 for more than that)
-  2      bad input: a flag, a file, or a host that cannot do it
-  124    --timeout passed
-  125    tsvmm or the accelerator failed
-  126    the guest halted with interrupts off on every CPU
-  127    triple fault
-  130    stopped from the keyboard (Ctrl-A x, SIGINT)
-  143    stopped by SIGTERM
+${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;
 
-With --serial stdio on a terminal, Ctrl-A h lists the keys and Ctrl-A x quits.`;
-
-export function runCommand(): Command {
-  return new Command('run')
+/** @param kernelArguments what follows `--` */
+export function runCommand(kernelArguments: readonly string[]): Command {
+  const command = new Command('run')
     .description('Boot a kernel and connect its serial port to the terminal.')
-    .argument('<kernel>', 'ELF, Linux bzImage or multiboot kernel')
-    .argument('[arguments...]', 'after --: more words for the kernel command line')
-    .addOption(
-      new Option('--accel <name>', 'what executes the guest')
-        .choices(['auto', ...ACCELERATORS])
-        .default('auto'),
-    )
-    .addOption(
-      new Option('-m, --memory <size>', 'RAM: 256M, 2G, …').argParser(parseMemory).default(256 << 20, '256M'),
-    )
-    .addOption(new Option('-c, --cpus <count>', 'virtual CPUs').argParser(parseCount).default(1))
-    .option('-a, --append <text>', 'kernel command line')
-    .option('--initrd <file>', 'initial RAM disk')
-    .option(
-      '--module <file [arguments]>',
-      'a further file for the kernel; may be given several times',
-      gather,
-    )
-    .addOption(
-      new Option('--boot <protocol>', 'how to enter the kernel')
-        .choices(['auto', ...BOOT_PROTOCOLS])
-        .default('auto'),
-    )
-    .option('--serial <where>', `com1, then com2, …: ${SERIAL_SYNTAX} (default: stdio)`, gather)
-    .addOption(new Option('--timeout <time>', 'end the run after this: 30, 500ms, 2m').argParser(parseTime))
-    .addOption(
-      new Option('--exit-on <pattern>', 'end the run when com1 prints this text or /regexp/').argParser(
-        parsePattern,
-      ),
-    )
-    .addOption(new Option('--kvm-device <path>', 'the KVM device').default('/dev/kvm'))
-    .option('-v, --verbose', 'say on stderr what is done and how the run ended')
-    .addHelpText('after', STATUSES)
-    .action(run);
+    .usage('[options] <kernel> [-- <kernel arguments>]')
+    .argument('<kernel>', 'ELF, Linux bzImage or multiboot kernel', parsePath);
+  for (const option of options()) command.addOption(option);
+  return command
+    .addHelpText('after', HELP)
+    .action((kernel: string, flags: RunFlags) => run(kernel, kernelArguments, flags));
 }
 
-async function run(kernel: string, words: readonly string[], flags: RunFlags): Promise<void> {
-  const serial = flags.serial ?? ['stdio'];
-  serial.forEach(checkSerialSpec);
-  if (serial.filter(spec => spec === 'stdio').length > 1) {
-    throw new ConfigError('only one serial port can have the terminal: --serial stdio was given twice');
-  }
-  const tell = (line: string): void => void process.stderr.write(`tsvmm: ${line}\n`);
-  const machine = await createMachine(machineOptions(kernel, words, flags, serial.length));
-  if (flags.verbose) tell(`boots ${kernel} by ${machine.bootProtocol.title}`);
-  try {
-    const result = await runConnected(machine, serial, tell);
-    reportEnd(result, { kernel: readFileSync(kernel), verbose: flags.verbose ?? false, tell });
-    process.exitCode = result.status;
-  } finally {
-    await machine.close();
-  }
-}
-
-/** Runs with the serial ports connected, until all that the guest sent has gone out. */
-async function runConnected(
-  machine: Machine,
-  serial: readonly string[],
-  tell: (line: string) => void,
-): Promise<RunResult & { readonly status: number }> {
-  const quit = (): void => void machine.stop();
-  const backends = [];
-  let signalled: number | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signalled = signal === 'SIGINT' ? 130 : signal === 'SIGHUP' ? 129 : 143;
-    quit();
+function options(): Option[] {
+  const accelerators = ['auto', ...ACCELERATORS];
+  const protocols = ['auto', ...BOOT_PROTOCOLS];
+  const single = <T>(flags: string, description: string, parse: (text: string) => T): Option => {
+    const option = new Option(flags, description);
+    return option.argParser(once(option.long!, parse));
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
-  try {
-    for (const [i, spec] of serial.entries()) {
-      backends.push(await connectSerial(machine.serialPorts[i], spec, { quit, tell }));
-    }
-    const result = await machine.run();
-    await Promise.all(backends.map(backend => backend.finished));
-    return result.reason === 'stopped' && signalled !== undefined ? { ...result, status: signalled } : result;
-  } finally {
-    for (const backend of backends) backend.close();
-    for (const signal of signals) process.off(signal, onSignal);
-  }
+  return [
+    single('--accel <name>', `what executes the guest: ${list(accelerators)}`, parseChoice(accelerators)).default('auto'),
+    single('-m, --memory <size>', 'RAM', parseMemory).default(256 << 20, '256M'),
+    single('-c, --cpus <count>', 'virtual CPUs', parseCount(1, 254)).default(1),
+    single('-a, --append <text>', 'kernel command line; what follows -- is added to it', text => text),
+    single('--initrd <file>', 'initial RAM disk', parsePath),
+    new Option('--module <file>', "a further file for the kernel, or 'file arguments'; repeatable").argParser(gather),
+    single('--boot <protocol>', `how to enter the kernel: ${list(protocols)}`, parseChoice(protocols)).default('auto'),
+    new Option(
+      '--serial <where>',
+      `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,
+    ).argParser(gather),
+    single('--timeout <time>', 'end the run after this', parseTime),
+    single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
+    single('--kvm-device <path>', 'the KVM device', parsePath).default('/dev/kvm'),
+    new Option('-v, --verbose', 'say on stderr what is done and how the run ended'),
+  ];
+}
+
+function list(names: readonly string[]): string {
+  return names.join(', ');
+}
+
+async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
+  const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
+  const options = machineOptions(kernel, kernelArguments, flags, serial.length);
+  // The machine's thread loads its code while this one loads its own.
+  const { warmUpMachineThread } = await import('../host/machine-worker-thread.js');
+  warmUpMachineThread();
+  const { runMachine } = await import('./run-machine.js');
+  await runMachine(kernel, options, { serial, verbose: flags.verbose ?? false });
 }
 
 function machineOptions(
   kernel: string,
-  words: readonly string[],
+  kernelArguments: readonly string[],
   flags: RunFlags,
   serialPorts: number,
 ): MachineOptions {
   const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice } = flags;
-  const append = [flags.append ?? '', ...words].filter(part => part !== '').join(' ');
+  const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
     append,
@@ -150,6 +126,6 @@ function machineOptions(
 /** `FILE ARGUMENTS…`, as boot loaders write it. */
 function parseModule(text: string): ModuleOption {
   const [file, ...words] = text.trim().split(/\s+/);
-  if (file === '') throw new ConfigError('--module needs a file');
+  if (file === '') throw new ConfigError("--module needs a file: --module 'file arguments'");
   return { file, arguments: words.join(' ') };
 }

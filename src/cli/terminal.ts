@@ -53,6 +53,7 @@ export class EscapeKeys {
 export function connectTerminal(port: SerialPort, context: BackendContext): SerialBackend {
   const { stdin, stdout } = process;
   const raw = stdin.isTTY;
+  let open = true;
   const keys = new EscapeKeys({
     quit: () => context.quit(),
     help: () => process.stderr.write(`\r\n${KEYS.join('\r\n')}\r\n`),
@@ -64,7 +65,7 @@ export function connectTerminal(port: SerialPort, context: BackendContext): Seri
       return;
     }
     stdin.pause();
-    void port.write(data).then(() => stdin.resume());
+    void port.write(data).then(() => open && stdin.resume());
   };
   if (raw) stdin.setRawMode(true);
   stdin.on('data', typed);
@@ -72,6 +73,7 @@ export function connectTerminal(port: SerialPort, context: BackendContext): Seri
   return {
     finished: copy(port),
     close: () => {
+      open = false;
       if (raw) stdin.setRawMode(false);
       stdin.off('data', typed);
       stdin.pause();

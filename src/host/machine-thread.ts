@@ -1,4 +1,5 @@
 import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
 import type { DeviceContext } from '../vmm/machine/board.js';
@@ -24,9 +25,19 @@ async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator>
   return new KvmAccelerator(kvmDevice);
 }
 
-async function loadDevice(url: string): Promise<(context: DeviceContext, options: unknown) => Device> {
-  const module = (await import(url)) as { default: (context: DeviceContext, options: unknown) => Device };
-  return module.default;
+type MakeDevice = (context: DeviceContext, options: unknown) => Device;
+
+async function loadDevice(url: string): Promise<MakeDevice> {
+  let module: { readonly default?: unknown };
+  try {
+    module = (await import(url)) as { readonly default?: unknown };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`cannot load the device module ${url}: ${why}`, { url }, { cause });
+  }
+  if (typeof module.default !== 'function')
+    throw new ConfigError(`the device module ${url} has no default export that makes a device`, { url });
+  return module.default as MakeDevice;
 }
 
 try {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { ConfigError } from '../errors.js';
 import type { Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
 import type {
@@ -40,7 +39,7 @@ export const nodeHost: Host = {
         port1.unref();
       },
       onError: listener => worker.on('error', listener),
-      exited: exited(worker),
+      exited: exited(worker).then(() => drain(port1)),
     };
   },
 
@@ -56,16 +55,33 @@ export const nodeHost: Host = {
   },
 
   onExit(action: () => void): () => void {
-    process.on('exit', action);
-    return () => process.off('exit', action);
+    if (exitActions.size === 0) process.on('exit', runExitActions);
+    exitActions.add(action);
+    return () => {
+      exitActions.delete(action);
+      if (exitActions.size === 0) process.off('exit', runExitActions);
+    };
   },
 };
 
-function startWorker(file: string, workerData: unknown, transferList: readonly MessagePortLike[]): Worker {
+/** Behind one listener: Node warns of more than ten on one event. */
+const exitActions = new Set<() => void>();
+
+function runExitActions(): void {
+  for (const action of exitActions) action();
+}
+
+function startWorker(file: string, workerData: unknown, transferList: readonly MessagePort[]): Worker {
   return new Worker(new URL(file, import.meta.url), { workerData, transferList: [...transferList] });
 }
 
-type MessagePortLike = InstanceType<typeof MessageChannel>['port2'];
+/** Hands over what a thread sent before it ended; its end may be known first. */
+function drain(port: MessagePort): void {
+  for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) {
+    port.emit('message', last.message);
+  }
+  port.close();
+}
 
 function exited(worker: Worker): Promise<void> {
   return new Promise(resolve => worker.once('exit', () => resolve()));

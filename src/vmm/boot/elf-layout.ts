@@ -9,7 +9,6 @@ import { structure, u64 } from '../layout.js';
 
 /** `e_ident`, common to both classes. */
 export interface ElfIdent {
-  readonly magic: Uint8Array;
   readonly class: number;
   readonly data: number;
   readonly version: number;
@@ -17,7 +16,7 @@ export interface ElfIdent {
 }
 
 export const ELF_IDENT = structure<ElfIdent>(
-  [blob(4, 'magic'), u8('class'), u8('data'), u8('version'), u8('osAbi'), blob(8)],
+  [blob(4), u8('class'), u8('data'), u8('version'), u8('osAbi'), blob(8)],
   16,
 );
 

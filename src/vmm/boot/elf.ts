@@ -68,7 +68,7 @@ export class Elf {
   /** @throws ImageError for anything but a complete ELF file for 32-bit or 64-bit x86 */
   constructor(readonly image: Uint8Array) {
     this.reader = new ImageReader(image);
-    this.header = readHeader(this.reader);
+    this.header = readHeader(image, this.reader);
     this.segments = readSegments(this.reader, this.header);
   }
 
@@ -159,9 +159,9 @@ export class Elf {
   }
 }
 
-function readHeader(reader: ImageReader): ElfHeader {
+function readHeader(image: Uint8Array, reader: ImageReader): ElfHeader {
+  if (!isElf(image)) throw new ImageError('this is not an ELF file');
   const ident = reader.read(ELF_IDENT, 0, 'the ELF header');
-  if (!isElf(ident.magic)) throw new ImageError('this is not an ELF file');
   if (ident.data === ELFDATA2MSB) {
     throw new ImageError('this is a big-endian ELF file; x86 kernels are little-endian');
   }

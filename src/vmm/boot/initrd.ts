@@ -14,10 +14,11 @@ export interface PlacedFile {
  * Puts an initrd into memory: page aligned, as high below the hole as it goes, where it is out of the way of a kernel
  * that grows.
  * @param limit the first address that it may not reach
- * @throws ImageError when it is empty or does not fit
+ * @throws ImageError when it is empty or does not fit, or when the limit leaves no room for any
  */
 export function placeInitrd(layout: BootLayout, file: BootModule, limit = 2 ** 32): PlacedFile {
   if (file.data.length === 0) throw new ImageError(`the initrd ${file.name} is empty`);
+  if (limit <= FIRMWARE_END) throw new ImageError('this kernel takes no initrd');
   return placeFile(layout, `the initrd ${file.name}`, file.data, [
     { from: FIRMWARE_END, to: limit, direction: 'highest' },
   ]);

@@ -138,7 +138,7 @@ const LAST_FIELDS: readonly (readonly [version: number, field: keyof SetupHeader
 /** What a bzImage says about itself, with the defaults of its protocol version filled in. */
 export interface BzImage {
   readonly header: SetupHeader;
-  /** The header's bytes, as they go into boot_params. */
+  /** The header's bytes as they go into boot_params, up to the target of the jump at 0x200 (boot.rst, "64-bit Boot Protocol"). */
   readonly headerBytes: Uint8Array;
   /** The code that is loaded. */
   readonly code: Uint8Array;
@@ -173,8 +173,8 @@ export function readBzImage(image: Uint8Array): BzImage {
   if (!isLinuxImage(image)) throw new ImageError('this is not a bzImage');
   const reader = new ImageReader(image);
   const raw = reader.read(SETUP_HEADER, SETUP_HEADER_OFFSET, 'the Linux setup header');
-  const end = headerEnd(raw);
-  const header = decodeUpTo(reader, end);
+  const endOfFields = fieldsEnd(raw);
+  const header = decodeUpTo(reader, endOfFields);
   if ((header.loadFlags & LOADED_HIGH) === 0) {
     throw new ImageError('this is a zImage, which loads at 64 KiB; only bzImages can be booted');
   }
@@ -194,26 +194,25 @@ export function readBzImage(image: Uint8Array): BzImage {
   }
   return {
     header,
-    headerBytes: reader.slice(SETUP_HEADER_OFFSET, end - SETUP_HEADER_OFFSET, 'the Linux setup header'),
+    headerBytes: reader.slice(
+      SETUP_HEADER_OFFSET,
+      Math.min(Math.max(endOfFields, 0x202 + raw.jump[1]), SETUP_HEADER_LIMIT) - SETUP_HEADER_OFFSET,
+      'the Linux setup header',
+    ),
     code,
     codeOffset,
     initSize: Math.max(header.initSize, code.length),
     loadAddress: hasPreference ? header.preferredAddress : DEFAULT_LOAD_ADDRESS,
     alignment: relocatable ? header.kernelAlignment : 0,
-    commandLineSize: commandLineLimit(header),
+    commandLineSize: header.version < 0x206 ? 255 : header.commandLineSize,
     initrdLimit: (header.version < 0x203 ? 0x37ff_ffff : header.initrdAddressMax) + 1,
     // The pointer counts from 0x200 (boot.rst, "kernel_version").
     kernelVersion: header.kernelVersion === 0 ? '' : reader.text(header.kernelVersion + 0x200, 256),
   };
 }
 
-/** Before 2.06 the limit is fixed. A limit of 0 means that the image does not say (OSv's), not that it takes none. */
-function commandLineLimit({ version, commandLineSize }: SetupHeader): number {
-  return version < 0x206 ? 255 : commandLineSize || COMMAND_LINE_SIZE;
-}
-
-/** Where the header of this version ends, as an offset into the image. */
-function headerEnd({ version, jump }: SetupHeader): number {
+/** Where the fields of this version end, as an offset into the image. */
+function fieldsEnd({ version }: SetupHeader): number {
   const last = LAST_FIELDS.find(([since]) => version >= since);
   if (!last) {
     throw new ImageError(
@@ -223,8 +222,7 @@ function headerEnd({ version, jump }: SetupHeader): number {
   }
   const [, field] = last;
   const span = SETUP_HEADER.layoutFor(field)?.span ?? 0;
-  const endOfFields = SETUP_HEADER_OFFSET + offsetOf(SETUP_HEADER, field) + span;
-  return Math.min(Math.max(endOfFields, 0x202 + jump[1]), SETUP_HEADER_LIMIT);
+  return SETUP_HEADER_OFFSET + offsetOf(SETUP_HEADER, field) + span;
 }
 
 /** The header with zeroes from `end` on. */

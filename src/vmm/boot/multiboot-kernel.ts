@@ -2,7 +2,7 @@ import { ImageError, hex } from '../../errors.js';
 import type { BootLayout } from './boot-layout.js';
 import type { AddressRange } from './e820.js';
 import { ET_DYN, ET_EXEC } from './elf-layout.js';
-import { checkType, loadSegments, physicalEntry, physicalRange } from './elf-loader.js';
+import { checkEntry, checkType, loadSegments, physicalEntry, physicalRange } from './elf-loader.js';
 import { Elf } from './elf.js';
 
 /** What a Multiboot header describes: bytes with a place in memory and an entry point. */
@@ -82,7 +82,7 @@ export function elfKernel(image: Uint8Array, entry?: number): MultibootKernel {
   checkType(elf, [ET_EXEC, ET_DYN]);
   return {
     range: physicalRange(elf),
-    entry: entry ?? physicalEntry(elf),
+    entry: entry === undefined ? physicalEntry(elf) : checkEntry(elf, entry),
     elf,
     load(layout, delta = 0) {
       loadSegments(elf, layout, delta);

@@ -1,7 +1,6 @@
 import { u32 } from 'buffer-layout';
 import { ImageError, hex } from '../../errors.js';
 import { asBuffer, structure } from '../layout.js';
-import { ImageReader } from './image-reader.js';
 
 /** The header of the Multiboot specification 0.6.96, 3.1.1: the part that each kernel has. */
 interface HeaderStart {
@@ -62,7 +61,6 @@ export function findMultiboot1Header(image: Uint8Array): Multiboot1Header | unde
 
 /** @throws ImageError when there is no header, or one that requires what cannot be had */
 export function readMultiboot1Header(image: Uint8Array): Multiboot1Header {
-  new ImageReader(image).slice(0, HEADER_START.span, 'a Multiboot header');
   const header = findMultiboot1Header(image);
   if (!header) throw new ImageError('the file has no Multiboot header in its first 8 KiB');
   if (header.flags & VIDEO_MODE) {

@@ -7,7 +7,7 @@ import { flat32 } from './cpu-modes.js';
 import { memoryMap } from './e820.js';
 import { ET_DYN, ET_EXEC } from './elf-layout.js';
 import { checkEntry, checkType, loadSegments, physicalRange } from './elf-loader.js';
-import { Elf } from './elf.js';
+import { Elf, type ElfNote } from './elf.js';
 import { refusalOf } from './image-reader.js';
 import { moduleString, placeInitrd, placeModuleHigh, type PlacedFile } from './initrd.js';
 import type { BootModule, BootProtocol, BootRequest } from './protocol.js';
@@ -85,10 +85,20 @@ export const pvh: BootProtocol = {
   },
 };
 
-function parse(image: Uint8Array): { readonly elf: Elf; readonly entry: number } {
-  const elf = new Elf(image);
+/** True when an x86 ELF file has the note, well-formed or not. Never throws. */
+export function hasPvhNote(image: Uint8Array): boolean {
+  return refusalOf(() => pvhNote(new Elf(image))) === undefined;
+}
+
+function pvhNote(elf: Elf): ElfNote {
   const note = elf.note('Xen', PHYS32_ENTRY);
   if (!note) throw new ImageError('the ELF file has no PVH note (owner Xen, type 18)');
+  return note;
+}
+
+function parse(image: Uint8Array): { readonly elf: Elf; readonly entry: number } {
+  const elf = new Elf(image);
+  const note = pvhNote(elf);
   checkType(elf, [ET_EXEC, ET_DYN]);
   physicalRange(elf);
   return { elf, entry: checkEntry(elf, entryIn(note.descriptor)) };

@@ -74,10 +74,10 @@ export function putZeroPage(layout: BootLayout, request: BootRequest, source: Ze
 
   const setupHeader = Buffer.alloc(SETUP_HEADER_LIMIT - SETUP_HEADER_OFFSET);
   setupHeader.set(source.headerBytes);
-  const given = SETUP_HEADER.decode(setupHeader);
+  const { loadFlags } = SETUP_HEADER.decode(setupHeader);
   const changes: Partial<SetupHeader> = {
     typeOfLoader: UNDEFINED_LOADER,
-    loadFlags: given.loadFlags | CAN_USE_HEAP,
+    loadFlags: loadFlags | CAN_USE_HEAP,
     // Nobody here uses the heap, but the flag promises it: up to the end of the 64 KiB segment, less 0x200 (boot.rst).
     heapEnd: 0xfe00,
     code32Start: source.loadAddress,
@@ -85,7 +85,8 @@ export function putZeroPage(layout: BootLayout, request: BootRequest, source: Ze
     ramdiskImage: initrd?.gpa ?? 0,
     ramdiskSize: initrd?.size ?? 0,
   };
-  SETUP_HEADER.encode({ ...given, ...changes }, setupHeader);
+  // Fields that are left out keep their bytes: the image's own 64-bit values would not survive as numbers.
+  SETUP_HEADER.encode(changes as SetupHeader, setupHeader);
 
   const map = memoryMap(layout.memory);
   const page = encode(BOOT_PARAMS, {

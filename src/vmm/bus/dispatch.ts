@@ -10,6 +10,16 @@ export interface InterruptChips {
   acknowledge(): number;
 }
 
+/** What a vCPU finds in a machine without any device. */
+export const NO_DEVICES: ExitHandlers = {
+  pioRead: () => 0xffff_ffff,
+  pioWrite: () => undefined,
+  mmioRead: () => 0xffff_ffff,
+  mmioWrite: () => undefined,
+  eoi: () => undefined,
+  acknowledgePic: () => 0,
+};
+
 /** Exits to buses: every access goes to the device that claims its address. */
 export class Dispatcher implements ExitHandlers {
   constructor(

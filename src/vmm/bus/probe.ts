@@ -1,8 +1,8 @@
 import type { ExitHandlers } from '../accelerator.js';
 import type { AccessSize, AddressSpace } from '../device.js';
 import type { Bus, Claim } from './bus.js';
-import { nameOf } from './bus.js';
 import type { Dispatcher } from './dispatch.js';
+import type { ProbeRecorder } from './probe-batch.js';
 
 /** One access as a probe sees it. */
 export interface ProbeEvent {
@@ -47,7 +47,7 @@ export class ProbedDispatcher implements ExitHandlers {
     private readonly buses: Pick<Dispatcher, 'ports' | 'mmio'>,
     private readonly filter: ProbeFilter,
     private readonly context: ProbeContext,
-    private readonly emit: (event: ProbeEvent) => void,
+    private readonly recorder: ProbeRecorder,
   ) {}
 
   pioRead(port: number, size: AccessSize): number {
@@ -89,16 +89,9 @@ export class ProbedDispatcher implements ExitHandlers {
   ): void {
     const claim = bus.at(address);
     if (!this.wants(bus.space, address, claim)) return;
-    this.emit({
-      space: bus.space,
-      direction,
-      address,
-      size,
-      value,
-      register: claim && nameOf(claim, address, direction),
-      vcpu: this.context.vcpu(),
-      ...(this.filter.registers && { rip: this.context.rip() }),
-    });
+    const { context, recorder } = this;
+    const rip = this.filter.registers ? context.rip() : undefined;
+    recorder.record(bus.space, direction, address, size, value, claim, context.vcpu(), rip);
   }
 
   private wants(space: AddressSpace, address: number, claim: Claim | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { ExitHandlers } from '../accelerator.js';
 import { BootLayout } from '../boot/boot-layout.js';
 import { flat32 } from '../boot/cpu-modes.js';
+import { NO_DEVICES } from '../bus/dispatch.js';
 import { MachineClock } from '../clock.js';
 import { Doorbell } from '../doorbell.js';
 import { HostTime } from '../machine/host-time.js';
@@ -70,7 +71,7 @@ function measure(rounds: number, device?: string): number {
   const time = new HostTime();
   time.start();
   const handlers: ExitHandlers = {
-    ...NO_EXITS,
+    ...NO_DEVICES,
     pioWrite: () => {
       times.push(performance.now());
       if (times.length > samples) doorbell.raise();
@@ -102,12 +103,3 @@ function measure(rounds: number, device?: string): number {
   const steps = times.slice(1).map((at, i) => (at - times[i]) * 1e6);
   return steps.sort((a, b) => a - b)[steps.length >> 1];
 }
-
-const NO_EXITS: ExitHandlers = {
-  pioRead: () => 0xff,
-  pioWrite: () => undefined,
-  mmioRead: () => 0xff,
-  mmioWrite: () => undefined,
-  eoi: () => undefined,
-  acknowledgePic: () => 0,
-};

@@ -23,6 +23,8 @@ export const KVM_SET_SREGS = iow(KVMIO, 0x84, structs.kvmSregs.span);
 export const KVM_INTERRUPT = iow(KVMIO, 0x86, structs.kvmInterrupt.span);
 export const KVM_GET_MSRS = iowr(KVMIO, 0x88, structs.kvmMsrsHeader.span);
 export const KVM_SET_MSRS = iow(KVMIO, 0x89, structs.kvmMsrsHeader.span);
+export const KVM_GET_FPU = ior(KVMIO, 0x8c, structs.kvmFpu.span);
+export const KVM_SET_FPU = iow(KVMIO, 0x8d, structs.kvmFpu.span);
 export const KVM_GET_LAPIC = ior(KVMIO, 0x8e, structs.kvmLapicState.span);
 export const KVM_SET_LAPIC = iow(KVMIO, 0x8f, structs.kvmLapicState.span);
 export const KVM_SET_CPUID2 = iow(KVMIO, 0x90, structs.kvmCpuidHeader.span);
@@ -117,6 +119,7 @@ export const KVM_X2APIC_API_USE_32BIT_IDS = 1;
 export const KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK = 2;
 
 /** errno values that KVM's callers meet. */
+export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;

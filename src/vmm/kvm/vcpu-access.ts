@@ -4,6 +4,7 @@ import type { ExtendedState, VcpuActivity, VcpuState } from '../vcpu-state.js';
 import * as k from './constants.js';
 import { KvmError } from './kvm-error.js';
 import { STATE_MSRS } from './msrs.js';
+import { fpuFromLegacy, legacyFromFpu, X87_AND_SSE } from './legacy-fpu.js';
 import * as structs from './structs.js';
 import { generalFromKvm, generalToKvm, systemFromKvm, systemToKvm } from './vcpu-registers.js';
 
@@ -23,7 +24,11 @@ const LVT_NMI = 0x400;
  * thread, so that whoever uses them there brings it out first.
  */
 export class VcpuAccess {
-  constructor(readonly fd: number) {}
+  /** @param xsave whether the host has XSAVE; without it there are x87 and SSE state alone */
+  constructor(
+    readonly fd: number,
+    private readonly xsave: boolean,
+  ) {}
 
   getState(): VcpuState {
     return {
@@ -103,12 +108,19 @@ export class VcpuAccess {
   }
 
   private extended(): ExtendedState {
+    if (!this.xsave) {
+      return { xsave: legacyFromFpu(this.get('KVM_GET_FPU', k.KVM_GET_FPU, structs.kvmFpu)), xcr0: X87_AND_SSE };
+    }
     const { region } = this.get('KVM_GET_XSAVE', k.KVM_GET_XSAVE, structs.kvmXsave);
     const { xcrs } = this.get('KVM_GET_XCRS', k.KVM_GET_XCRS, structs.kvmXcrs);
     return { xsave: Uint8Array.from(region), xcr0: xcrs[0].value };
   }
 
   private setExtended({ xsave, xcr0 }: ExtendedState): void {
+    if (!this.xsave) {
+      this.set('KVM_SET_FPU', k.KVM_SET_FPU, structs.kvmFpu, fpuFromLegacy(xsave));
+      return;
+    }
     const none = { xcr: 0, reserved: 0, value: 0n };
     this.set('KVM_SET_XCRS', k.KVM_SET_XCRS, structs.kvmXcrs, {
       nr_xcrs: 1,

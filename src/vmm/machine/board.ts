@@ -9,11 +9,11 @@ import { ResetControl } from '../../devices/legacy/reset-control.js';
 import { Rtc } from '../../devices/legacy/rtc.js';
 import { COM1, COM2, COM3, COM4, Uart16550 } from '../../devices/legacy/uart16550.js';
 import type { Vm } from '../accelerator.js';
-import { BusConflictError } from '../../errors.js';
+import { BusConflictError, hex } from '../../errors.js';
 import { Bus } from '../bus/bus.js';
 import { Dispatcher } from '../bus/dispatch.js';
 import type { Clock } from '../clock.js';
-import type { ByteSink, Device, IrqLine, Power } from '../device.js';
+import type { BusRange, ByteSink, Device, IrqLine, Power } from '../device.js';
 import { InterruptRouter, type IrqRoute } from '../interrupts.js';
 import { HIGH_RAM_START, MMIO_HOLE_START, type GuestMemory } from '../memory/guest-memory.js';
 
@@ -99,15 +99,24 @@ export class Board implements DeviceContext {
 
   /**
    * Adds a device and claims its ranges.
-   * @throws BusConflictError when its name or a range is taken
+   * @throws BusConflictError when its name or a range is taken, or a range is RAM
    */
   add(device: Device): void {
     if (this.devices.has(device.name)) {
       throw new BusConflictError(`there are two devices called ${device.name}`, { name: device.name });
     }
-    for (const range of device.ranges)
+    for (const range of device.ranges) {
+      if (range.space === 'mmio') this.refuseRam(device.name, range);
       this[range.space === 'port' ? 'ports' : 'mmio'].claim(device.name, range);
+    }
     this.devices.set(device.name, device);
+  }
+
+  /** The guest's accesses to RAM reach no bus: a device there would never hear of them. */
+  private refuseRam(owner: string, { base, size }: BusRange): void {
+    const ram = this.memory.segments.find(({ gpa, size: bytes }) => base < gpa + bytes && gpa < base + size);
+    if (!ram) return;
+    throw new BusConflictError(`${owner} claims mmio ${hex(base)}+${hex(size)}, which is RAM`, { owner, base, size });
   }
 
   device(name: string): Device | undefined {

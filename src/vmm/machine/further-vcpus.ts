@@ -1,16 +1,10 @@
 import type { ExitHandlers } from '../accelerator.js';
+import { NO_DEVICES } from '../bus/dispatch.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
+import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import type { PowerSwitch } from '../power-switch.js';
 import type { VcpuThreadSetup } from './protocol.js';
 import { VcpuLink } from './vcpu-link.js';
-
-/** A vCPU that is to run on a thread of its own. */
-export interface FurtherVcpu {
-  readonly index: number;
-  readonly fd: number;
-  readonly runSize: number;
-  readonly doorbell: SharedArrayBuffer;
-}
 
 /** The vCPUs that have threads of their own, as the machine worker deals with them. */
 export class FurtherVcpus {
@@ -19,7 +13,7 @@ export class FurtherVcpus {
   readonly setups: readonly VcpuThreadSetup[];
 
   constructor(
-    vcpus: readonly FurtherVcpu[],
+    vcpus: readonly KvmVcpuHandle[],
     private readonly machineDoorbell: Doorbell,
     interrupt: Interrupter,
   ) {
@@ -46,7 +40,8 @@ export class FurtherVcpus {
       const end = link.end;
       if (end) {
         const reason = end.reason === 'shutdown' ? 'triple-fault' : 'failed';
-        power.finish({ reason, vcpu: link.index, failure: end.failure });
+        const failure = end.failure ?? { reason: end.reason === 'shutdown' ? reason : end.reason, details: {} };
+        power.finish({ reason, vcpu: link.index, failure });
       }
     }
   }
@@ -61,10 +56,12 @@ export class FurtherVcpus {
     for (const link of this.links) link.resume();
   }
 
-  /** Ends their threads. */
-  stop(serveAll: () => void): void {
+  /** Ends their threads. Accesses on which some of them may still wait reach no device any more. */
+  stop(): void {
     for (const link of this.links) link.stop();
-    this.waitUntilOutside(serveAll);
+    this.waitUntilOutside(() => {
+      for (const link of this.links) link.serve(NO_DEVICES);
+    });
   }
 
   private waitUntilOutside(serveAll: () => void): void {

@@ -2,7 +2,8 @@ import { ConfigError } from '../../errors.js';
 import type { Accelerator, Vm } from '../accelerator.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim } from '../bus/bus.js';
-import { ProbedDispatcher, type ProbeEvent, type ProbeFilter } from '../bus/probe.js';
+import { ProbeRecorder } from '../bus/probe-batch.js';
+import { ProbedDispatcher, type ProbeFilter } from '../bus/probe.js';
 import { MachineClock } from '../clock.js';
 import type { Device } from '../device.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
@@ -11,7 +12,8 @@ import { PowerSwitch } from '../power-switch.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { Board, type DeviceContext } from './board.js';
 import { describeFailure } from './failure.js';
-import { FurtherVcpus, type FurtherVcpu } from './further-vcpus.js';
+import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import { FurtherVcpus } from './further-vcpus.js';
 import { HostTime } from './host-time.js';
 import type { Answers, FromWorker, Query, ToWorker, WorkerSetup } from './protocol.js';
 import { RemoteDevice, RemoteReply } from './remote-device.js';
@@ -32,16 +34,13 @@ export interface WorkerHost {
 
 /** Accelerators whose further vCPUs run on threads of their own offer what those need. */
 interface Threaded {
-  readonly handles: readonly FurtherVcpu[];
+  readonly handles: readonly KvmVcpuHandle[];
 }
-
-/** Events that are passed on together; more do not wait for the end of the round. */
-const PROBE_BATCH = 512;
 
 interface InstalledProbe {
   readonly id: number;
   readonly filter: ProbeFilter;
-  events: ProbeEvent[];
+  readonly recorder: ProbeRecorder;
 }
 
 /**
@@ -57,7 +56,7 @@ export class MachineWorker {
   private readonly board: Board;
   private readonly inputs: readonly ByteRing[];
   private readonly remotes: readonly RemoteDevice[];
-  private readonly probes: InstalledProbe[] = [];
+  private probes: readonly InstalledProbe[] = [];
   private vm!: Vm;
   private further!: FurtherVcpus;
   /** The vCPU whose exit is being served. */
@@ -106,17 +105,17 @@ export class MachineWorker {
       clock: this.clock,
       doorbell: setup.doorbell,
     });
+    this.board.connect(this.vm);
+    const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
+    this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt);
     try {
-      this.board.connect(this.vm);
-      const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
-      this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt);
       host.post({ type: 'ready', vcpus: this.further.setups });
 
       this.idleUntil(() => this.boot !== undefined || this.closed);
       if (this.boot) this.runMachine(this.boot);
       this.idleUntil(() => this.closed);
     } finally {
-      this.further.stop(() => this.serveVcpus());
+      this.further.stop();
       this.vm.close();
     }
   }
@@ -135,12 +134,14 @@ export class MachineWorker {
       allHaltedForGood: () => this.allHaltedForGood(),
     });
     this.time.stop();
+    this.vm.rest();
     this.further.park(() => this.serveVcpus());
     this.flushProbes();
     const end = power.end!;
     this.host.post({
       type: 'ended',
-      end: 'failure' in end ? { ...end, failure: describeFailure(end, this.vm, this.memory) } : end,
+      end:
+        end.vcpu === undefined ? end : { ...end, failure: describeFailure(end, this.vm, this.memory) },
       exits: vm.exits + this.further.exits,
       elapsedMs: this.time.elapsed() / 1e6,
       unclaimed: this.unclaimed(),
@@ -211,6 +212,7 @@ export class MachineWorker {
     if (paused) {
       this.further.park(() => this.serveVcpus());
       this.time.stop();
+      this.vm.rest();
     } else {
       this.time.start();
       this.further.resume();
@@ -238,14 +240,11 @@ export class MachineWorker {
       case 'unclaimed':
         return this.unclaimed();
       case 'add-probe':
-        this.probes.push({ id: query.id, filter: query.filter, events: [] });
+        this.probes = [...this.probes, this.newProbe(query)];
         return this.installProbes();
       case 'remove-probe':
         this.flushProbes();
-        this.probes.splice(
-          this.probes.findIndex(probe => probe.id === query.id),
-          1,
-        );
+        this.probes = this.probes.filter(probe => probe.id !== query.id);
         return this.installProbes();
     }
   }
@@ -266,6 +265,10 @@ export class MachineWorker {
     return [...this.board.ports.misses(), ...this.board.mmio.misses()];
   }
 
+  private newProbe({ id, filter }: Extract<Query, { what: 'add-probe' }>): InstalledProbe {
+    return { id, filter, recorder: new ProbeRecorder(filter.registers ?? false, () => this.flushProbes()) };
+  }
+
   /** Puts the probes between the accelerator and the dispatcher, or takes them away when there are none. */
   private installProbes(): undefined {
     const registers = this.probes.some(probe => probe.filter.registers);
@@ -278,20 +281,15 @@ export class MachineWorker {
       for (const link of this.further.links) link.exposeRegisters(registers);
     });
     this.vm.handlers = this.probes.reduce(
-      (inner, probe) =>
-        new ProbedDispatcher(inner, this.board, probe.filter, context, event => {
-          if (probe.events.push(event) >= PROBE_BATCH) this.flushProbes();
-        }),
+      (inner, { filter, recorder }) => new ProbedDispatcher(inner, this.board, filter, context, recorder),
       this.board.dispatcher as Vm['handlers'],
     );
     return undefined;
   }
 
   private flushProbes(): void {
-    for (const probe of this.probes) {
-      if (probe.events.length === 0) continue;
-      this.host.post({ type: 'probe', id: probe.id, events: probe.events });
-      probe.events = [];
+    for (const { id, recorder } of this.probes) {
+      if (!recorder.isEmpty) this.host.post({ type: 'probe', id, batch: recorder.take() });
     }
   }
 

@@ -1,8 +1,10 @@
 import { ConfigError, TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
+import { eventsOf } from '../bus/probe-batch.js';
 import type { ProbeEvent, ProbeFilter } from '../bus/probe.js';
 import { choose } from '../boot/index.js';
+import { writeMpTable } from '../boot/mp-table.js';
 import type { BootModule, BootProtocol } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
 import { Doorbell } from '../doorbell.js';
@@ -12,10 +14,11 @@ import type { BootState, VcpuState } from '../vcpu-state.js';
 import { CustomDevices } from './custom-devices.js';
 import type { Host, VcpuThread, WorkerLink } from './host.js';
 import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
-import type { Answers, FromWorker, Query, ToWorker } from './protocol.js';
+import type { Answers, FromWorker, Query, ToWorker, VcpuThreadSetup } from './protocol.js';
 import { RemoteReply } from './remote-device.js';
 import { reviveError } from './serialize-error.js';
 import { SerialPort } from './serial-port.js';
+import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
 
 const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
@@ -47,13 +50,18 @@ export class Machine {
   private readonly doorbell: Doorbell;
   private readonly worker: WorkerLink;
   private readonly threads: VcpuThread[] = [];
+  private readonly links: VcpuLink[] = [];
   private readonly custom: CustomDevices;
   private readonly ready = deferred<void>();
   private readonly finished = deferred<RunResult>();
   private readonly queries = new Map<number, Deferred<unknown>>();
   private readonly probes = new Map<number, (event: ProbeEvent) => void>();
   private nextId = 1;
+  /** What a caller's own device threw. */
   private failure: Error | undefined;
+  /** Why the machine's own code could not go on. */
+  private crashed: Error | undefined;
+  private closing: Promise<void> | undefined;
   private readonly forgetExit: () => void;
 
   private constructor(
@@ -94,6 +102,12 @@ export class Machine {
     });
     this.worker.onMessage(message => this.receive(message));
     this.worker.onError(error => this.crash(error));
+    void this.worker.exited.then(() => {
+      this.stopThreads();
+      this.crash(
+        this.phase === 'closed' ? closedError() : new TsvmmError('WORKER', 'the machine worker has ended early'),
+      );
+    });
     this.forgetExit = host.onExit(() => this.letGo());
     // Both are waited for by somebody else at some time, or by nobody.
     this.ready.promise.catch(() => undefined);
@@ -111,6 +125,7 @@ export class Machine {
     ]);
     const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes);
+    writeMpTable(memory, checked.cpus);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, memory, protocol });
     try {
@@ -160,6 +175,7 @@ export class Machine {
   async stop(end: RunEnd = { reason: 'stopped' }): Promise<void> {
     if (this.phase !== 'running') return;
     this.post({ type: 'end', end });
+    this.releaseGuest();
     await this.finished.promise.catch(() => undefined);
   }
 
@@ -173,15 +189,18 @@ export class Machine {
   }
 
   /** Stops the guest if it runs, and gives back threads and memory. */
-  async close(): Promise<void> {
-    if (this.phase === 'closed') return;
+  close(): Promise<void> {
+    return (this.closing ??= this.giveBack());
+  }
+
+  private async giveBack(): Promise<void> {
+    if (this.phase === 'running') await this.stop();
     this.phase = 'closed';
-    this.forgetExit();
     this.post({ type: 'close' });
     await Promise.all([this.worker.exited, ...this.threads.map(thread => thread.exited)]);
-    this.rejectQueries();
-    this.finished.reject(new TsvmmError('CLOSED', 'the machine was closed'));
-    for (const port of [...this.serialPorts, this.debugConsole]) port.end();
+    this.forgetExit();
+    this.rejectQueries(closedError());
+    for (const port of this.ports) port.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -228,11 +247,17 @@ export class Machine {
   }
 
   private query<Q extends Query>(query: Q): Promise<Answers[Q['what']]> {
-    if (this.phase === 'closed') return Promise.reject(new TsvmmError('CLOSED', 'the machine was closed'));
+    if (this.phase === 'closed') return Promise.reject(closedError());
+    if (this.crashed) return Promise.reject(this.crashed);
     const id = this.nextId++;
     const answer = deferred<unknown>();
+    try {
+      this.post({ type: 'query', id, query });
+    } catch (cause) {
+      // What is asked for cannot be sent to another thread: a function, say.
+      return Promise.reject(new ConfigError((cause as Error).message, {}, { cause }));
+    }
     this.queries.set(id, answer);
-    this.post({ type: 'query', id, query });
     return answer.promise as Promise<Answers[Q['what']]>;
   }
 
@@ -257,11 +282,7 @@ export class Machine {
   private receive(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
-        for (const setup of message.vcpus) {
-          const thread = this.host.startVcpu(setup);
-          thread.onError(error => this.crash(error));
-          this.threads.push(thread);
-        }
+        if (this.phase !== 'closed') for (const setup of message.vcpus) this.startVcpu(setup);
         this.ready.resolve();
         break;
       case 'output':
@@ -278,7 +299,7 @@ export class Machine {
         break;
       case 'probe': {
         const listener = this.probes.get(message.id);
-        if (listener) for (const event of message.events) listener(event);
+        if (listener) for (const event of eventsOf(message.batch)) listener(event);
         break;
       }
       case 'remote-access':
@@ -298,18 +319,48 @@ export class Machine {
 
   private end({ end, exits, elapsedMs, unclaimed }: Extract<FromWorker, { type: 'ended' }>): void {
     if (this.phase === 'running') this.phase = 'ended';
-    for (const port of [...this.serialPorts, this.debugConsole]) port.end();
+    for (const port of this.ports) port.end();
     if (this.failure) this.finished.reject(this.failure);
     else this.finished.resolve({ ...end, status: exitStatus(end), exits, elapsedMs, unclaimed });
   }
 
+  /** The machine's own code cannot go on: whoever waits for it hears why. */
   private crash(error: Error): void {
+    if (this.crashed) return;
+    this.crashed = error;
+    if (this.phase === 'running') {
+      this.phase = 'ended';
+      // What is left of it comes out of the guest.
+      this.post({ type: 'end', end: { reason: 'stopped' } });
+      this.releaseGuest();
+    }
     this.ready.reject(error);
     this.finished.reject(error);
     this.rejectQueries(error);
+    for (const port of this.ports) port.end();
   }
 
-  private rejectQueries(error: Error = new TsvmmError('CLOSED', 'the machine was closed')): void {
+  private startVcpu(setup: VcpuThreadSetup): void {
+    const { index, link, doorbell } = setup;
+    const thread = this.host.startVcpu(setup);
+    thread.onError(error => this.crash(error));
+    // Also if it ended by an error of its own: the machine would wait for it for ever.
+    void thread.exited.then(() => new RemoteVcpu(link, this.doorbell).leave());
+    this.threads.push(thread);
+    this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.host.interrupt)));
+  }
+
+  private stopThreads(): void {
+    for (const link of this.links) link.stop();
+  }
+
+  /** The run is to end now: the guest must not wait for a consumer of its output or for a caller's device. */
+  private releaseGuest(): void {
+    for (const port of this.ports) port.release();
+    this.custom.release();
+  }
+
+  private rejectQueries(error: Error): void {
     for (const query of this.queries.values()) query.reject(error);
     this.queries.clear();
   }
@@ -324,9 +375,14 @@ export class Machine {
     return port === 'debug' ? this.debugConsole : this.serialPorts[port];
   }
 
-  /** The process ends: threads inside the guest come out, so that it can. */
+  private get ports(): readonly SerialPort[] {
+    return [...this.serialPorts, this.debugConsole];
+  }
+
+  /** The process ends: threads inside the guest come out, so that it can. The worker may not get to stop the others. */
   private letGo(): void {
-    if (this.phase !== 'closed') this.post({ type: 'close' });
+    this.stopThreads();
+    this.post({ type: 'close' });
   }
 }
 
@@ -334,6 +390,10 @@ interface MachineParts {
   readonly accelerator: Awaited<ReturnType<Host['chooseAccelerator']>>;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
+}
+
+function closedError(): TsvmmError {
+  return new TsvmmError('CLOSED', 'the machine was closed');
 }
 
 function rings(count: number, capacity: number): SharedArrayBuffer[] {

@@ -72,6 +72,10 @@ export interface MachineOptions {
   readonly exitOn?: string | RegExp;
 }
 
+/** The longest time that a host timer can wait, in ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+/** Interrupts that the board has. */
+const INTERRUPTS = 24;
 const DEFAULT_MEMORY = 256 << 20;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
@@ -104,10 +108,20 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
   if (boot !== 'auto') requireOneOf('boot', boot, BOOT_PROTOCOLS);
   if (append.includes('\0')) throw new ConfigError('the command line contains a NUL character');
-  if (timeoutMs !== undefined && !(timeoutMs > 0))
-    throw new ConfigError(`timeout must be positive, not ${timeoutMs}`);
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT))
+    throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
+  options.devices?.forEach(checkDevice);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
   return { ...options, memoryBytes, cpus, accel, boot, serialPorts, append };
+}
+
+/** Where it lies in its address space is the bus's to check. */
+function checkDevice(option: DeviceOption): void {
+  if ('module' in option) return;
+  if ('port' in option) requireWhole('port', option.port, 0, 0xffff);
+  else requireWhole('address', option.address, 0, Number.MAX_SAFE_INTEGER);
+  requireWhole('size', option.size, 1, Number.MAX_SAFE_INTEGER);
+  if (option.irq !== undefined) requireWhole('irq', option.irq, 0, INTERRUPTS - 1);
 }
 
 function requireWhole(name: string, value: number, least: number, most: number): void {

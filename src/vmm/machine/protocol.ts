@@ -1,7 +1,9 @@
 import type { VcpuFailure } from '../accelerator.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
-import type { ProbeEvent, ProbeFilter } from '../bus/probe.js';
+import type { ProbeBatch } from '../bus/probe-batch.js';
+import type { ProbeFilter } from '../bus/probe.js';
 import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
+import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { RunEnd } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -90,7 +92,7 @@ export type FromWorker =
   | { readonly type: 'input-space'; readonly port: number }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: SerializedError }
-  | { readonly type: 'probe'; readonly id: number; readonly events: readonly ProbeEvent[] }
+  | { readonly type: 'probe'; readonly id: number; readonly batch: ProbeBatch }
   | RemoteAccess
   | {
       readonly type: 'ended';
@@ -113,11 +115,7 @@ export interface RemoteAccess {
 }
 
 /** What the thread of one further vCPU starts with. */
-export interface VcpuThreadSetup {
-  readonly index: number;
-  readonly fd: number;
-  readonly runSize: number;
-  readonly doorbell: SharedArrayBuffer;
+export interface VcpuThreadSetup extends KvmVcpuHandle {
   readonly machineDoorbell: SharedArrayBuffer;
   readonly link: SharedArrayBuffer;
 }

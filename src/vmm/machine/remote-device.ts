@@ -28,7 +28,8 @@ export class RemoteReply {
 
   /** Control thread: answers. */
   answer(value: number): void {
-    this.words[VALUE] = value | 0;
+    // From a caller's own code: whatever it returned is made a number.
+    this.words[VALUE] = Number(value) | 0;
     Atomics.store(this.words, STATE, ANSWERED);
     Atomics.notify(this.words, STATE);
   }

@@ -3,6 +3,10 @@ import { ByteRing } from '../byte-ring.js';
 
 /** Characters of output that are kept for `text` and `waitFor`. */
 const TRANSCRIPT = 1 << 20;
+/** Characters by which the transcript outgrows that before it is cut: cutting costs a copy of all of it. */
+const TRANSCRIPT_SLACK = 1 << 18;
+/** The longest time that a host timer can wait, in ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
 /** Characters of output that an error shows. */
 const TAIL = 400;
 
@@ -30,7 +34,7 @@ export interface SerialPortWiring {
 
 /** A serial port of the guest, seen from the host. */
 export class SerialPort {
-  /** Everything that the guest sends, for one consumer. While it does not read, the guest waits. */
+  /** Everything that the guest sends from the first read on, for one consumer. While it does not read, the guest waits. */
   readonly readable: ReadableStream<Uint8Array>;
   /** What the guest receives. */
   readonly writable: WritableStream<Uint8Array | string>;
@@ -45,6 +49,8 @@ export class SerialPort {
   private cursor = 0;
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   private streaming = false;
+  /** The guest must not wait for the consumer of `readable` any longer. */
+  private released = false;
   private ended = false;
   private pending: Uint8Array[] = [];
   private roomWaiters: (() => void)[] = [];
@@ -79,7 +85,7 @@ export class SerialPort {
 
   /** The last mebibyte of output as text (UTF-8). */
   get text(): string {
-    return this.transcript;
+    return this.transcript.slice(-TRANSCRIPT);
   }
 
   /** Calls `listener` with each piece of output from now on. Returns how to stop that. */
@@ -100,7 +106,7 @@ export class SerialPort {
       const timer =
         timeoutMs === undefined
           ? undefined
-          : setTimeout(() => this.giveUp(waiter, `within ${timeoutMs} ms`), timeoutMs);
+          : setTimeout(() => this.giveUp(waiter, `within ${timeoutMs} ms`), Math.min(timeoutMs, MAX_TIMEOUT));
       const waiter: Waiter = {
         pattern,
         resolve: match => {
@@ -131,7 +137,7 @@ export class SerialPort {
     });
   }
 
-  /** Sends bytes, or text as UTF-8, to the guest. Resolves once the guest's UART has a place for all of them. */
+  /** Sends bytes, or text as UTF-8, to the guest. Resolves once the machine has taken all of them, or the run ended. */
   async write(data: Uint8Array | string): Promise<void> {
     if (!this.input) throw new TsvmmError('SERIAL', `${this.name} takes no input`);
     if (this.ended) return;
@@ -167,6 +173,12 @@ export class SerialPort {
     if (this.pending.length === 0) this.wakeWriters();
   }
 
+  /** @internal The run is to end: output is taken from the guest even if the consumer of `readable` stands still. */
+  release(): void {
+    this.released = true;
+    this.receive();
+  }
+
   /** @internal The run is over: what is left is delivered, and nobody waits any longer. */
   end(): void {
     this.ended = true;
@@ -180,7 +192,8 @@ export class SerialPort {
 
   /** Output stays in the ring, and at last with the guest, while a stream's consumer does not keep up. */
   private mayRead(): boolean {
-    return !this.streaming || this.controller === undefined || (this.controller.desiredSize ?? 1) >= 0;
+    if (this.released || !this.streaming || this.controller === undefined) return true;
+    return (this.controller.desiredSize ?? 1) >= 0;
   }
 
   private deliver(data: Uint8Array): void {
@@ -188,7 +201,7 @@ export class SerialPort {
     if (this.streaming) this.controller?.enqueue(data);
     this.transcript += this.decoder.decode(data, { stream: true });
     const excess = this.transcript.length - TRANSCRIPT;
-    if (excess > 0) {
+    if (excess > TRANSCRIPT_SLACK) {
       this.transcript = this.transcript.slice(excess);
       this.cursor = Math.max(0, this.cursor - excess);
     }
@@ -217,6 +230,8 @@ export class SerialPort {
         tail,
       ),
     );
+    // The next one looks at the same output now.
+    this.match();
   }
 
   private wakeWriters(): void {

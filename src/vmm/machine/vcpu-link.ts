@@ -29,6 +29,8 @@ const EXPOSE = 13;
 const WORDS = 16;
 const TEXT = WORDS * 4;
 const TEXT_SIZE = 2048;
+/** Characters of a reason that fit whatever they are: as JSON in UTF-8 one takes at most six bytes. */
+const MAX_REASON = 300;
 
 /** STATE */
 const IDLE = 0;
@@ -41,7 +43,7 @@ const MMIO_READ = 3;
 const MMIO_WRITE = 4;
 const EOI = 5;
 
-/** COMMAND */
+/** COMMAND. STOP is final. */
 const RUN = 0;
 const PARK = 1;
 const STOP = 2;
@@ -123,9 +125,7 @@ export class RemoteVcpu implements ExitHandlers {
 
   /** Says that the vCPU cannot go on. The machine then ends the run. */
   reportEnd(reason: StopReason, failure: VcpuFailure | undefined): void {
-    const details = Object.entries(failure?.details ?? {}).map(([key, value]) => [key, String(value)]);
-    const json = JSON.stringify({ reason: failure?.reason ?? '', details: Object.fromEntries(details) });
-    const encoded = new TextEncoder().encode(json);
+    const encoded = encodeFailure(failure);
     this.text.set(encoded);
     this.words[TEXT_LENGTH] = encoded.length;
     Atomics.store(this.words, STOP_REASON, FATAL.indexOf(reason) + 1);
@@ -136,6 +136,11 @@ export class RemoteVcpu implements ExitHandlers {
   waitForCommand(): void {
     this.enterPhase(OUTSIDE);
     while (Atomics.load(this.words, COMMAND) === RUN) Atomics.wait(this.words, COMMAND, RUN);
+  }
+
+  /** The vCPU's thread is gone, whatever it was doing: nobody is to wait for it any longer. */
+  leave(): void {
+    this.enterPhase(OUTSIDE);
   }
 
   private enterPhase(phase: number): void {
@@ -184,9 +189,15 @@ export class VcpuLink {
   serve(handlers: ExitHandlers): boolean {
     const { words } = this;
     if (Atomics.load(words, STATE) !== REQUEST) return false;
-    words[VALUE] = this.dispatch(handlers) | 0;
-    Atomics.store(words, STATE, IDLE);
-    Atomics.notify(words, STATE);
+    let answer = 0xffff_ffff;
+    try {
+      answer = this.dispatch(handlers);
+    } finally {
+      // Even if a device threw: the machine is about to end then, and cannot while the vCPU waits.
+      words[VALUE] = answer | 0;
+      Atomics.store(words, STATE, IDLE);
+      Atomics.notify(words, STATE);
+    }
     return true;
   }
 
@@ -205,24 +216,29 @@ export class VcpuLink {
   }
 
   /** Why the vCPU cannot go on, once it cannot. */
-  get end(): { readonly reason: StopReason; readonly failure: VcpuFailure } | undefined {
+  get end(): { readonly reason: StopReason; readonly failure?: VcpuFailure } | undefined {
     const code = Atomics.load(this.words, STOP_REASON);
     if (code === 0) return undefined;
     const json = new TextDecoder().decode(this.text.slice(0, this.words[TEXT_LENGTH]));
-    return { reason: FATAL[code - 1], failure: JSON.parse(json) as VcpuFailure };
+    const failure = JSON.parse(json) as VcpuFailure | null;
+    return { reason: FATAL[code - 1], ...(failure && { failure }) };
   }
 
   /** Brings the vCPU out of the guest. It is out once `outside` is true. */
   park(): void {
-    this.command(PARK);
+    Atomics.compareExchange(this.words, COMMAND, RUN, PARK);
+    this.announceCommand();
   }
 
   resume(): void {
-    this.command(RUN);
+    Atomics.compareExchange(this.words, COMMAND, PARK, RUN);
+    this.announceCommand();
   }
 
+  /** Ends the vCPU's thread. From any thread, and for good. */
   stop(): void {
-    this.command(STOP);
+    Atomics.store(this.words, COMMAND, STOP);
+    this.announceCommand();
   }
 
   /** True once the vCPU obeyed `park()` or `stop()`. */
@@ -230,8 +246,7 @@ export class VcpuLink {
     return Atomics.load(this.words, PHASE) === OUTSIDE;
   }
 
-  private command(command: number): void {
-    Atomics.store(this.words, COMMAND, command);
+  private announceCommand(): void {
     Atomics.notify(this.words, COMMAND);
     this.doorbell.ring();
   }
@@ -257,4 +272,13 @@ export class VcpuLink {
         return 0;
     }
   }
+}
+
+/** A failure as text of at most TEXT_SIZE bytes; details that do not fit are left out. */
+function encodeFailure(failure: VcpuFailure | undefined): Uint8Array {
+  if (!failure) return new TextEncoder().encode('null');
+  const reason = failure.reason.slice(0, MAX_REASON);
+  const details = Object.entries(failure.details).map(([key, value]) => [key, String(value)] as const);
+  const whole = new TextEncoder().encode(JSON.stringify({ reason, details: Object.fromEntries(details) }));
+  return whole.length <= TEXT_SIZE ? whole : new TextEncoder().encode(JSON.stringify({ reason, details: {} }));
 }

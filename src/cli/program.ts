@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { doctorCommand } from './doctor.js';
+import { inspectCommand } from './inspect.js';
+import { writeStdout } from './output.js';
+import { reportError, UsageError } from './report-error.js';
+import { runCommand } from './run.js';
+
+/**
+ * Does what a command line says and sets the process's exit status. Never rejects: what goes wrong is told on stderr.
+ * @param args the arguments behind the program's name
+ */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const { own, kernelArguments } = splitKernelArguments(args);
+  const help: string[] = [];
+  const program = buildProgram(kernelArguments, text => help.push(text));
+  try {
+    await endWithErrors(program).parseAsync(own, { from: 'user' });
+  } catch (error) {
+    process.exitCode = await outputHelp(help).then(
+      () => reportError(error),
+      (outputError: unknown) => reportError(outputError),
+    );
+  }
+}
+
+function buildProgram(kernelArguments: readonly string[], writeOut: (text: string) => void): Command {
+  const program = new Command('tsvmm')
+    .description('Boot, profile, test and debug unikernels, drivers and small kernels.')
+    .version(version())
+    .configureOutput({
+      writeOut,
+      // An error becomes one line in reportError.
+      outputError: () => undefined,
+    })
+    .showSuggestionAfterError();
+  for (const command of [runCommand(kernelArguments), inspectCommand(), doctorCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}
+
+/** `tsvmm run kernel -- these are the kernel's`: commander would not tell them from further kernels. */
+function splitKernelArguments(args: readonly string[]): {
+  readonly own: readonly string[];
+  readonly kernelArguments: readonly string[];
+} {
+  const separator = args[0] === 'run' ? args.indexOf('--') : -1;
+  if (separator < 0) return { own: args, kernelArguments: [] };
+  return { own: args.slice(0, separator), kernelArguments: args.slice(separator + 1) };
+}
+
+/** Errors in the use of any command are thrown, with the command whose help explains it. */
+function endWithErrors(program: Command): Command {
+  for (const command of [program, ...program.commands]) {
+    const path = command === program ? program.name() : `${program.name()} ${command.name()}`;
+    command.exitOverride(error => {
+      // Help and version end here too.
+      if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+      throw new UsageError(error.message, path);
+    });
+  }
+  return program;
+}
+
+async function outputHelp(help: readonly string[]): Promise<void> {
+  if (help.length > 0) await writeStdout(help.join(''));
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
