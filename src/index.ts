@@ -31,3 +31,4 @@ export type { AccessSize, BusRange, BusTarget, Device, DeviceState, IrqLine, Pow
 export type { Clock, Timer } from './vmm/clock.js';
 export type { VcpuState } from './vmm/vcpu-state.js';
 export { RegisterBlock, type Register } from './devices/registers.js';
+export { inspectHost, type HostReport, type KvmReport } from './host/inspect-host.js';

@@ -8,8 +8,7 @@ export class Interruption {
   readonly first: Promise<void>;
   /** The exit status that was asked for. */
   status: number | undefined;
-  /** What failed, when something did. */
-  error: unknown;
+  private error: Error | undefined;
 
   private resolveFirst!: () => void;
   private readonly onSignal = (signal: NodeJS.Signals): void => this.end(signalStatus(signal));
@@ -31,10 +30,15 @@ export class Interruption {
   }
 
   /** Going on makes no sense; `error` becomes the error of the run. */
-  fail(error: unknown): void {
+  fail(error: Error): void {
     if (this.happened) return;
     this.error = error;
     this.react();
+  }
+
+  /** @throws what {@link fail} was called with */
+  throwIfFailed(): void {
+    if (this.error !== undefined) throw this.error;
   }
 
   listenToSignals(): void {

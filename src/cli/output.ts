@@ -1,20 +1,20 @@
-import { getSystemErrorMap } from 'node:util';
 import type { Writable } from 'node:stream';
+import { getSystemErrorMap } from 'node:util';
 import { TsvmmError } from '../errors.js';
 
 /** Output that could not be written. */
 export class OutputError extends TsvmmError {
-  /** True when the reader of a pipe went away, which is nobody's mistake. */
-  readonly closed: boolean;
-
   constructor(where: string, cause: unknown) {
     super('OUTPUT', `cannot write to ${where}: ${systemErrorText(cause)}`, { where }, { cause });
-    this.closed = ['EPIPE', 'ERR_STREAM_DESTROYED'].includes((cause as NodeJS.ErrnoException).code ?? '');
   }
 }
 
+/** The reader of standard output went away, as `head` does: nobody's mistake. */
+export class OutputClosedError extends OutputError {}
+
 /**
- * Writes to a stream and resolves when the host's kernel has the bytes.
+ * Writes to a stream and resolves when the host's kernel has the bytes. The stream's `error` event needs a listener of
+ * its own.
  * @param where the stream's name, for the message
  * @throws OutputError
  */
@@ -26,7 +26,14 @@ export function writeTo(stream: Writable, where: string, data: Uint8Array | stri
 
 /** Writes to standard output. @throws OutputError */
 export function writeStdout(data: Uint8Array | string): Promise<void> {
-  return writeTo(process.stdout, 'standard output', data);
+  return new Promise((resolve, reject) => {
+    process.stdout.write(data, error => {
+      if (!error) return resolve();
+      const { code } = error as NodeJS.ErrnoException;
+      const gone = code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED';
+      reject(new (gone ? OutputClosedError : OutputError)('standard output', error));
+    });
+  });
 }
 
 /** What the system calls an error, without what Node adds: `no space left on device`. */

@@ -17,10 +17,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     await endWithErrors(program).parseAsync(own, { from: 'user' });
   } catch (error) {
-    process.exitCode = await outputHelp(help).then(
-      () => reportError(error),
-      (outputError: unknown) => reportError(outputError),
-    );
+    process.exitCode = reportError(await outputHelp(help, error));
   }
 }
 
@@ -63,8 +60,14 @@ function endWithErrors(program: Command): Command {
   return program;
 }
 
-async function outputHelp(help: readonly string[]): Promise<void> {
-  if (help.length > 0) await writeStdout(help.join(''));
+/** Help goes to standard output whole. @returns `error`, or the one that writing met */
+async function outputHelp(help: readonly string[], error: unknown): Promise<unknown> {
+  try {
+    if (help.length > 0) await writeStdout(help.join(''));
+    return error;
+  } catch (outputError) {
+    return outputError;
+  }
 }
 
 function version(): string {

@@ -1,6 +1,6 @@
-import { hex, ImageError } from '../errors.js';
-import type { RunResult } from '../index.js';
-import { Symbols } from '../vmm/boot/symbols.js';
+import { hex, TsvmmError } from '../errors.js';
+import type { RunResult } from '../vmm/run-result.js';
+import { tell } from './report-error.js';
 
 /** What a run's end means, for people. */
 const MEANING: Readonly<Record<RunResult['reason'], string>> = {
@@ -18,15 +18,11 @@ const MEANING: Readonly<Record<RunResult['reason'], string>> = {
 /** Ends that nobody asked for are told even without --verbose. */
 const UNASKED: readonly RunResult['reason'][] = ['halted', 'triple-fault', 'timeout', 'failed'];
 
-export interface ReportOptions {
-  /** The kernel file, for symbols. */
-  readonly kernel: Uint8Array;
-  readonly verbose: boolean;
-  tell(line: string): void;
-}
-
-/** Says on stderr how the run ended, as far as somebody wants to know. */
-export function reportEnd(result: RunResult, { kernel, verbose, tell }: ReportOptions): void {
+/**
+ * Says on stderr how the run ended, as far as somebody wants to know.
+ * @param kernel the kernel's path; read again for its symbols when there is an address to explain
+ */
+export async function reportEnd(result: RunResult, kernel: string, verbose: boolean): Promise<void> {
   const { reason, code, vcpu, failure, exits, elapsedMs, unclaimed } = result;
   if (verbose || UNASKED.includes(reason)) {
     const where = vcpu === undefined ? '' : ` on vCPU ${vcpu}`;
@@ -36,7 +32,7 @@ export function reportEnd(result: RunResult, { kernel, verbose, tell }: ReportOp
   }
   if (failure) {
     for (const line of formatDetails(failure.details)) tell(`  ${line}`);
-    const symbol = symbolAt(kernel, failure.details['rip']);
+    const symbol = await symbolAt(kernel, failure.details['rip']);
     if (symbol !== undefined) tell(`  in ${symbol}`);
   }
   if (!verbose) return;
@@ -49,28 +45,39 @@ export function reportEnd(result: RunResult, { kernel, verbose, tell }: ReportOp
 /** General registers four to a line, everything else a line each. */
 function formatDetails(details: Readonly<Record<string, number | bigint | string>>): string[] {
   const lines: string[] = [];
-  let row: string[] = [];
+  const row: string[] = [];
+  const endRow = (): void => {
+    if (row.length > 0) lines.push(row.splice(0).join(' ').trimEnd());
+  };
   for (const [name, value] of Object.entries(details)) {
     const text = `${name} ${String(value)}`;
-    if (/^r[a-z0-9]{1,3}$|^rflags$/.test(name)) row.push(text.padEnd(24));
-    else {
-      if (row.length > 0) lines.push(row.join(' ').trimEnd());
-      row = [];
+    if (/^r[a-z0-9]{1,2}$|^rflags$/.test(name)) {
+      row.push(text.padEnd(24));
+      if (row.length === 4) endRow();
+    } else {
+      endRow();
       lines.push(text);
     }
-    if (row.length === 4) lines.push(row.splice(0).join(' ').trimEnd());
   }
+  endRow();
   return lines;
 }
 
-function symbolAt(kernel: Uint8Array, rip: number | bigint | string | undefined): string | undefined {
+async function symbolAt(
+  kernel: string,
+  rip: number | bigint | string | undefined,
+): Promise<string | undefined> {
   if (rip === undefined) return undefined;
+  const [{ readWholeFile }, { Symbols }] = await Promise.all([
+    import('../host/read-file.js'),
+    import('../vmm/boot/symbols.js'),
+  ]);
   try {
-    const match = Symbols.fromElf(kernel).lookup(BigInt(rip));
+    const match = Symbols.fromElf(await readWholeFile(kernel, 'kernel')).lookup(BigInt(rip));
     return match && `${match.name}+${hex(match.offset)}`;
   } catch (error) {
-    // Not an ELF file, or one without usable symbols: the address has to do.
-    if (error instanceof ImageError) return undefined;
+    // Not an ELF file, one without usable symbols, or gone by now: the address has to do.
+    if (error instanceof TsvmmError) return undefined;
     throw error;
   }
 }

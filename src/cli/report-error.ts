@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { TsvmmError } from '../errors.js';
 import { ExitStatus } from './exit-statuses.js';
-import { OutputError } from './output.js';
+import { OutputClosedError } from './output.js';
 
 /** Errors that somebody at the command line can do something about. */
 const BAD_INPUT = ['CONFIG', 'IMAGE', 'ACCELERATOR', 'BUS_CONFLICT'];
@@ -28,7 +28,7 @@ export function reportError(error: unknown): number {
     tell(`${sentence(error.message)} (see ${error.command} --help)`);
     return ExitStatus.BadInput;
   }
-  if (error instanceof OutputError && error.closed) return ExitStatus.OutputClosed;
+  if (error instanceof OutputClosedError) return ExitStatus.OutputClosed;
   if (error instanceof TsvmmError) {
     tell(error.message);
     return BAD_INPUT.includes(error.code) ? ExitStatus.BadInput : ExitStatus.Failed;
@@ -53,7 +53,6 @@ function sentence(message: string): string {
 
 /** A file's name may hold what would break the line or steer the terminal. */
 function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, character => {
     if (character === '\n') return '\\n';
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;

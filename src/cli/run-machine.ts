@@ -1,5 +1,7 @@
-import { createMachine, type Machine, type RunResult } from '../index.js';
+import { nodeHost } from '../host/node-host.js';
+import { Machine } from '../vmm/machine/machine.js';
 import type { MachineOptions } from '../vmm/machine/options.js';
+import type { RunResult } from '../vmm/run-result.js';
 import { Interruption } from './interruption.js';
 import { withProgress } from './progress.js';
 import { reportEnd } from './report-end.js';
@@ -28,7 +30,7 @@ export async function runMachine(
   options: MachineOptions,
   { serial, verbose }: RunOptions,
 ): Promise<void> {
-  const machine = await withProgress('loading the kernel', createMachine(options));
+  const machine = await withProgress('loading the kernel', Machine.create(options, nodeHost));
   let complete: boolean;
   try {
     if (verbose) describeStart(kernel, machine, options, serial);
@@ -78,10 +80,11 @@ async function runConnected(
         quit: status => interruption.end(status),
         fail: error => interruption.fail(error),
       });
-      backend.finished.catch((error: unknown) => interruption.fail(error));
+      backend.finished.catch((error: Error) => interruption.fail(error));
       backends.push(backend);
     }
     if (interruption.happened) {
+      interruption.throwIfFailed();
       process.exitCode = interruption.status;
       return true;
     }
@@ -111,10 +114,12 @@ async function outputGone(
       // Told by the interruption.
       () => true,
     );
-    return hurry ? within(limitMs, gone) : Promise.race([within(limitMs, gone), interruption.first.then(() => false)]);
+    return hurry
+      ? within(limitMs, gone)
+      : Promise.race([within(limitMs, gone), interruption.first.then(() => false)]);
   };
   const all = await Promise.all(backends.map(goneInTime));
-  if (interruption.error !== undefined) throw interruption.error;
+  interruption.throwIfFailed();
   return !all.includes(false);
 }
 

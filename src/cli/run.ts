@@ -67,13 +67,23 @@ function options(): Option[] {
     return option.argParser(once(option.long!, parse));
   };
   return [
-    single('--accel <name>', `what executes the guest: ${list(accelerators)}`, parseChoice(accelerators)).default('auto'),
+    single(
+      '--accel <name>',
+      `what executes the guest: ${list(accelerators)}`,
+      parseChoice(accelerators),
+    ).default('auto'),
     single('-m, --memory <size>', 'RAM', parseMemory).default(256 << 20, '256M'),
     single('-c, --cpus <count>', 'virtual CPUs', parseCount(1, 254)).default(1),
     single('-a, --append <text>', 'kernel command line; what follows -- is added to it', text => text),
     single('--initrd <file>', 'initial RAM disk', parsePath),
-    new Option('--module <file>', "a further file for the kernel, or 'file arguments'; repeatable").argParser(gather),
-    single('--boot <protocol>', `how to enter the kernel: ${list(protocols)}`, parseChoice(protocols)).default('auto'),
+    new Option('--module <file>', "a further file for the kernel, or 'file arguments'; repeatable").argParser(
+      gather,
+    ),
+    single(
+      '--boot <protocol>',
+      `how to enter the kernel: ${list(protocols)}`,
+      parseChoice(protocols),
+    ).default('auto'),
     new Option(
       '--serial <where>',
       `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,

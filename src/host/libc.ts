@@ -84,6 +84,26 @@ export const ptsname = libc.func('ptsname_r', 'int', ['int', 'void *', 'size_t']
   length: number,
 ) => number;
 
+export const tcgetattr = libc.func('tcgetattr', 'int', ['int', 'void *']) as unknown as (
+  fd: number,
+  termios: Uint8Array,
+) => number;
+export const tcsetattr = libc.func('tcsetattr', 'int', ['int', 'int', 'void *']) as unknown as (
+  fd: number,
+  when: number,
+  termios: Uint8Array,
+) => number;
+export const cfmakeraw = libc.func('cfmakeraw', 'void', ['void *']) as unknown as (
+  termios: Uint8Array,
+) => void;
+
+export const dup = libc.func('dup', 'int', ['int']) as unknown as (fd: number) => number;
+export const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as unknown as (
+  pollfds: Uint8Array,
+  count: number,
+  timeoutMs: number,
+) => number;
+
 const strerrorText = libc.func('strerror', 'str', ['int']) as unknown as (errno: number) => string;
 
 /** The calling thread's errno after the last call that failed. */

@@ -1,4 +1,5 @@
-import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
@@ -7,14 +8,9 @@ import { MachineWorker } from '../vmm/machine/machine-worker.js';
 import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
 import { serializeError } from '../vmm/machine/serialize-error.js';
 import { interruptThread } from './kick-signal.js';
+import type { MachineThreadStart } from './machine-worker-thread.js';
 
-/** What the control thread starts the machine worker with. */
-interface MachineThreadData {
-  readonly setup: WorkerSetup;
-  readonly port: MessagePort;
-}
-
-const { setup, port } = workerData as MachineThreadData;
+const [{ setup, port }] = (await once(parentPort!, 'message')) as [MachineThreadStart];
 
 function post(message: FromWorker): void {
   port.postMessage(message);

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
-import { ConfigError } from '../errors.js';
 import type { Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
 import type {
   AcceleratorName,
@@ -10,27 +8,16 @@ import type {
   WorkerSetup,
 } from '../vmm/machine/protocol.js';
 import { interruptThread } from './kick-signal.js';
-
-/** Files that a guest gets are read whole; V8 cannot hold larger ones. */
-const MAX_FILE = 2 ** 32 - 1;
+import { startMachineThread } from './machine-worker-thread.js';
+import { readWholeFile } from './read-file.js';
 
 /** Node as the system that machines run on. */
 export const nodeHost: Host = {
-  async readFile(path: string, what: string): Promise<Uint8Array> {
-    try {
-      return await readFile(path);
-    } catch (cause) {
-      throw new ConfigError(
-        `cannot read ${what} ${path}: ${whyUnreadable(cause)}`,
-        { path, what },
-        { cause },
-      );
-    }
-  },
+  readFile: readWholeFile,
 
   startMachine(setup: WorkerSetup): WorkerLink {
     const { port1, port2 } = new MessageChannel();
-    const worker = startWorker('./machine-thread.js', { setup, port: port2 }, [port2]);
+    const worker = startMachineThread({ setup, port: port2 });
     return {
       post: (message: ToWorker) => port1.postMessage(message),
       onMessage: listener => {
@@ -44,7 +31,7 @@ export const nodeHost: Host = {
   },
 
   startVcpu(setup: VcpuThreadSetup): VcpuThread {
-    const worker = startWorker('./vcpu-thread.js', setup, []);
+    const worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), { workerData: setup });
     return { onError: listener => worker.on('error', listener), exited: exited(worker) };
   },
 
@@ -71,10 +58,6 @@ function runExitActions(): void {
   for (const action of exitActions) action();
 }
 
-function startWorker(file: string, workerData: unknown, transferList: readonly MessagePort[]): Worker {
-  return new Worker(new URL(file, import.meta.url), { workerData, transferList: [...transferList] });
-}
-
 /** Hands over what a thread sent before it ended; its end may be known first. */
 function drain(port: MessagePort): void {
   for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) {
@@ -85,20 +68,4 @@ function drain(port: MessagePort): void {
 
 function exited(worker: Worker): Promise<void> {
   return new Promise(resolve => worker.once('exit', () => resolve()));
-}
-
-function whyUnreadable(cause: unknown): string {
-  const { code } = cause as NodeJS.ErrnoException;
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-      return 'no permission';
-    case 'EISDIR':
-      return 'it is a directory';
-    case 'ERR_FS_FILE_TOO_LARGE':
-      return `it is larger than ${MAX_FILE} bytes`;
-    default:
-      return code ?? String(cause);
-  }
 }

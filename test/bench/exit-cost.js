@@ -1,12 +1,8 @@
-import { createMachine } from 'tsvmm';
-import { buildExitLoop, cyclesIn, runExitLoop } from './exit-loop.js';
-import { MEMORY_MIB, guest } from './places.js';
+import { buildExitLoop, runInLoop } from './exit-loop.js';
+import { OPERATIONS, runInTsvmm } from './exits-guest.js';
 import { figure } from './report.js';
 import { interleave, median, paired } from './stats.js';
 
-/** @typedef {import('tsvmm').ProbeFilter} ProbeFilter */
-
-const OPERATIONS = ['out', 'in', 'mmio-read', 'mmio-write'];
 const MOST = 1.1;
 
 /** Registers are copied at each exit, and no event passes the filter. */
@@ -14,72 +10,52 @@ const REGISTERS_ONLY = /** @type {const} */ ({ registers: true, device: 'none of
 const EVERY_EXIT = /** @type {const} */ ({ registers: true });
 
 /**
- * What an exit costs under tsvmm and under a C loop around KVM_RUN: the same guest file counts its own time stamp
- * counter. Includes the first exits of each run, in which tsvmm's code is not compiled yet.
- * @param {{ readonly rounds: number, readonly exits: number }} options
+ * What an exit costs under tsvmm and under a C loop around KVM_RUN that boots the same guest file. Includes the first
+ * exits of each run, in which tsvmm's code is not compiled yet.
+ * @param {{ readonly rounds: number, readonly exits: number, readonly clock: 'processor' | 'wall' }} options
+ *   `processor`: processor time of the thread that runs the vCPU, for all exits of the run; `wall`: by the guest's time
+ *   stamp counter, for the measured loop. On a machine with nothing else to do they agree.
  */
-export async function measureExitCost({ rounds, exits }) {
+export async function measureExitCost({ rounds, exits, clock }) {
   await buildExitLoop();
-  const { tscKhz } = await runExitLoop('op=out n=100', false);
-  /** @param {number} cycles */
-  const nsAnExit = cycles => (cycles / tscKhz / exits) * 1e6;
+  const { tscKhz } = await runInLoop('out', 100, false);
+  /** @param {{ cycles: number, processorNs: number, exits: number }} run */
+  const nsAnExit = run =>
+    clock === 'wall' ? ((run.cycles / tscKhz) * 1e6) / exits : run.processorNs / run.exits;
+
   const figures = [];
   for (const operation of OPERATIONS) {
-    const commandLine = `op=${operation} n=${exits}`;
-    const c = async (registers = false) => nsAnExit((await runExitLoop(commandLine, registers)).cycles);
-    /** @param {ProbeFilter} [filter] */
-    const tsvmm = async filter => nsAnExit(await runTsvmm(commandLine, exits, filter));
     const ns = await interleave(rounds, {
-      c: () => c(),
-      tsvmm: () => tsvmm(),
-      cRegisters: () => c(true),
-      tsvmmRegisters: () => tsvmm(REGISTERS_ONLY),
-      tsvmmProbe: () => tsvmm(EVERY_EXIT),
+      c: async () => nsAnExit(await runInLoop(operation, exits, false)),
+      tsvmm: async () => nsAnExit(await runInTsvmm(operation, exits)),
+      cRegisters: async () => nsAnExit(await runInLoop(operation, exits, true)),
+      tsvmmRegisters: async () => nsAnExit(await runInTsvmm(operation, exits, REGISTERS_ONLY)),
+      tsvmmEvents: async () => {
+        const run = await runInTsvmm(operation, exits, EVERY_EXIT);
+        if (run.events < exits) throw new Error(`the probe saw ${run.events} of ${exits} exits`);
+        return nsAnExit(run);
+      },
     });
     figures.push(
       compared(operation, ns.tsvmm, ns.c, 'C loop'),
       compared(`${operation}, registers`, ns.tsvmmRegisters, ns.cRegisters, 'C loop, registers'),
-      compared(`${operation}, registers and an event`, ns.tsvmmProbe, ns.cRegisters, 'C loop, registers'),
+      compared(`${operation}, registers and an event`, ns.tsvmmEvents, ns.cRegisters, 'C loop, registers'),
     );
   }
   return figures;
 }
 
 /**
- * @param {string} operation
+ * @param {string} what
  * @param {readonly number[]} values
  * @param {readonly number[]} peers
  * @param {string} peerName
  */
-function compared(operation, values, peers, peerName) {
-  return figure(`exit: ${operation}`, 'ns', median(values), {
+function compared(what, values, peers, peerName) {
+  return figure(`exit: ${what}`, 'ns', median(values), {
     peer: median(peers),
     peerName,
     compared: paired(values, peers, (value, peer) => value / peer),
     bar: { kind: 'ratio', most: MOST },
   });
-}
-
-/**
- * @param {string} commandLine
- * @param {number} exits
- * @param {ProbeFilter} [filter]
- */
-async function runTsvmm(commandLine, exits, filter) {
-  const machine = await createMachine({
-    kernel: guest('exits'),
-    append: commandLine,
-    memory: MEMORY_MIB << 20,
-  });
-  try {
-    let events = 0;
-    if (filter) await machine.probe(filter, () => void events++);
-    const { status, reason } = await machine.run();
-    const output = machine.serial.text;
-    if (status !== 0) throw new Error(`the guest's run ended by ${reason}:\n${output}`);
-    if (filter === EVERY_EXIT && events < exits) throw new Error(`${events} events of ${exits} exits`);
-    return cyclesIn(output);
-  } finally {
-    await machine.close();
-  }
 }

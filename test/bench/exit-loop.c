@@ -5,7 +5,8 @@
 //   exit-loop [-r] KERNEL MEMORY_MIB COMMAND_LINE
 //     -r  takes RIP of every exit from the shared page (KVM_CAP_SYNC_REGS)
 //
-// Standard output: what the guest writes to COM1, then "tsc-khz N" and "exits N". Exit status: what the guest writes to
+// Standard output: what the guest writes to COM1, then "tsc-khz N", "exits N" and "cpu-ns N", the processor time that
+// they took. Exit status: what the guest writes to
 // port 0xF4, or 125 after one line on standard error.
 
 #include <elf.h>
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FAILED 125
@@ -268,6 +270,13 @@ static uint64_t run_guest(int vcpu, struct kvm_run *run, bool registers)
   return exits;
 }
 
+static uint64_t processor_time(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
 int main(int argc, char **argv)
 {
   bool registers = argc == 5 && strcmp(argv[1], "-r") == 0;
@@ -292,7 +301,9 @@ int main(int argc, char **argv)
   present_cpu(kvm, vcpu);
   enter_kernel(vcpu, entry);
   int tsc_khz = CALL(vcpu, KVM_GET_TSC_KHZ, 0);
-  uint64_t exits = run_guest(vcpu, run, registers);
-  printf("tsc-khz %d\nexits %lu\n", tsc_khz, (unsigned long)exits);
+  uint64_t before = processor_time();
+  unsigned long exits = run_guest(vcpu, run, registers);
+  unsigned long used = processor_time() - before;
+  printf("tsc-khz %d\nexits %lu\ncpu-ns %lu\n", tsc_khz, exits, used);
   return exit_value > 255 ? 255 : (int)exit_value;
 }

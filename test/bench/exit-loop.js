@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { commandLine, cyclesIn } from './exits-guest.js';
 import { EXIT_LOOP, EXIT_LOOP_SOURCE, MEMORY_MIB, guest } from './places.js';
 
 const run = promisify(execFile);
@@ -11,25 +12,24 @@ export async function buildExitLoop() {
 
 /**
  * Runs the guest `exits` under the C loop.
- * @param {string} commandLine
+ * @param {string} operation
+ * @param {number} exits
  * @param {boolean} registers whether RIP is taken at every exit
- * @returns what the guest counted, and the frequency at which it counts
  */
-export async function runExitLoop(commandLine, registers) {
+export async function runInLoop(operation, exits, registers) {
   const flags = registers ? ['-r'] : [];
-  const { stdout } = await run(EXIT_LOOP, [...flags, guest('exits'), String(MEMORY_MIB), commandLine]);
-  const tscKhz = Number(/^tsc-khz (\d+)$/m.exec(stdout)?.[1]);
-  if (!(tscKhz > 0))
-    throw new Error(`exit-loop does not know the frequency of the time stamp counter:\n${stdout}`);
-  return { cycles: cyclesIn(stdout), tscKhz };
-}
-
-/**
- * Time stamp counts between `# begin` and `# end`, as guests/exits.c tells them.
- * @param {string} output
- */
-export function cyclesIn(output) {
-  const match = /^# cycles (\d+)$/m.exec(output);
-  if (!match) throw new Error(`the guest did not say how long its exits took:\n${output}`);
-  return Number(match[1]);
+  const kernel = [guest('exits'), String(MEMORY_MIB), commandLine(operation, exits)];
+  const { stdout } = await run(EXIT_LOOP, [...flags, ...kernel]);
+  /** @param {string} name */
+  const value = name => {
+    const number = Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(stdout)?.[1]);
+    if (!(number > 0)) throw new Error(`exit-loop did not tell ${name}:\n${stdout}`);
+    return number;
+  };
+  return {
+    cycles: cyclesIn(stdout),
+    exits: value('exits'),
+    processorNs: value('cpu-ns'),
+    tscKhz: value('tsc-khz'),
+  };
 }

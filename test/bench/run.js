@@ -14,7 +14,8 @@ Measures tsvmm against its peers on this machine: in one run and in turn, so tha
 not. Sections: exits allocation cold-start idle memory; all of them by default.
 
   --rounds N      rounds of everything that is compared (default 9; cold-start: 15)
-  --exits N       exits of one run of the guest (default 30000)
+  --exits N       exits of one run of the guest (default 50000)
+  --clock CLOCK   processor (default) or wall: what exits are timed by
   --idle SECONDS  how long an idle guest is watched (default 10)
   --json FILE     write the figures there too
   --help          show this
@@ -24,7 +25,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string' },
-    exits: { type: 'string', default: '30000' },
+    exits: { type: 'string', default: '50000' },
+    clock: { type: 'string', default: 'processor' },
     idle: { type: 'string', default: '10' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -33,7 +35,8 @@ const { values, positionals } = parseArgs({
 
 /** @type {Readonly<Record<string, () => Promise<import('./report.js').Figure[]>>>} */
 const SECTIONS = {
-  exits: () => measureExitCost({ rounds: count(values.rounds ?? '9'), exits: count(values.exits) }),
+  exits: () =>
+    measureExitCost({ rounds: count(values.rounds ?? '9'), exits: count(values.exits), clock: clock() }),
   allocation: () => measureAllocation({ rounds: count(values.rounds ?? '3') }),
   'cold-start': () => measureColdStart({ rounds: count(values.rounds ?? '15') }),
   idle: () => measureIdle({ seconds: count(values.idle) }),
@@ -45,6 +48,13 @@ function count(text) {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) refuse(`'${text}' is not a whole number above 0`);
   return value;
+}
+
+function clock() {
+  const { clock } = values;
+  return clock === 'wall' || clock === 'processor'
+    ? clock
+    : refuse(`'${clock}' is not a clock: processor, wall`);
 }
 
 /**
