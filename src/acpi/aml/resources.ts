@@ -1,5 +1,5 @@
-import { nu64, u16, u32, u8 } from 'buffer-layout';
-import { encode, structure, u64 } from '../../vmm/layout.js';
+import { u16, u32, u8 } from 'buffer-layout';
+import { encode, structure } from '../../vmm/layout.js';
 import { buffer } from './data.js';
 import { encoded, type ComputationalData, type Encoded } from './encoding.js';
 
@@ -108,8 +108,8 @@ const MEMORY32_FIXED = structure<Memory32Fixed>(
 );
 const MEMORY32_FIXED_TAG = 0x86;
 const WRITABLE = 1;
-/** The tag and the size itself do not count into a large descriptor's size (6.4.3). */
-const LARGE_HEADER = 3;
+/** @internal The tag and the size itself do not count into a large descriptor's size (6.4.3). */
+export const LARGE_HEADER = 3;
 
 /** `Memory32Fixed (ReadWrite, base, length)`. */
 export function memory32Fixed(base: number, length: number): Descriptor {
@@ -158,39 +158,5 @@ export function interrupt(gsi: number, { trigger, polarity, sharing }: Interrupt
       count: 1,
       gsi,
     }),
-  );
-}
-
-/** What the address space descriptors of all widths have in common (6.4.3.5). */
-interface AddressSpace<Address> {
-  readonly tag: number;
-  readonly size: number;
-  readonly type: number;
-  readonly generalFlags: number;
-  readonly typeFlags: number;
-  readonly granularity: Address;
-  readonly minimum: Address;
-  readonly maximum: Address;
-  readonly translation: Address;
-  readonly length: Address;
-}
-
-type AddressField<Address> = (property: string) => ReturnType<typeof u64> | ReturnType<typeof nu64> & { readonly address?: Address };
-
-function addressSpace<Address>(address: AddressField<Address>, span: number) {
-  return structure<AddressSpace<Address>>(
-    [
-      u8('tag'),
-      u16('size'),
-      u8('type'),
-      u8('generalFlags'),
-      u8('typeFlags'),
-      address('granularity'),
-      address('minimum'),
-      address('maximum'),
-      address('translation'),
-      address('length'),
-    ],
-    span,
   );
 }

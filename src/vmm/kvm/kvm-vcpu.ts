@@ -17,8 +17,8 @@ export interface KvmVcpuHandle {
   readonly fd: number;
   /** Bytes of the shared page and what follows it. */
   readonly runSize: number;
-  /** Whether the host has XSAVE. */
-  readonly xsave: boolean;
+  /** Whether the host has XCR0. */
+  readonly xcrs: boolean;
   readonly doorbell: SharedArrayBuffer;
 }
 
@@ -68,7 +68,7 @@ export class KvmVcpu {
     private readonly clock: MachineClock,
   ) {
     this.index = handle.index;
-    this.access = new VcpuAccess(handle.fd, handle.xsave);
+    this.access = new VcpuAccess(handle.fd, handle.xcrs);
     const mapping = mapShared(handle.fd, handle.runSize);
     if (!mapping) throw KvmError.ofCall('mmap of a vCPU');
     this.mapping = mapping;

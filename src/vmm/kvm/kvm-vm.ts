@@ -48,7 +48,7 @@ export class KvmVm implements Vm {
       this.setUpChips();
       this.mapMemory(options.memory);
       this.handles = Array.from({ length: options.cpus }, (_, index) => this.createVcpu(index));
-      this.vcpus = this.handles.map(handle => new VcpuAccess(handle.fd, handle.xsave));
+      this.vcpus = this.handles.map(handle => new VcpuAccess(handle.fd, handle.xcrs));
       this.presentCpu();
       this.first = new KvmVcpu(this.handles[0], options.handlers, options.clock);
     } catch (error) {
@@ -181,7 +181,7 @@ export class KvmVm implements Vm {
       index,
       fd: this.keep(fd),
       runSize: this.kvm.runSize(),
-      xsave: this.kvm.capability(k.KvmCap.XSAVE) > 0,
+      xcrs: this.kvm.capability(k.KvmCap.XCRS) > 0,
       doorbell: index === 0 ? this.options.doorbell : Doorbell.allocate(),
     };
   }

@@ -13,6 +13,7 @@ const REQUIRED: readonly (readonly [capability: k.KvmCap, linux: string])[] = [
   [k.KvmCap.MP_STATE, '2.6.26'],
   [k.KvmCap.SET_TSS_ADDR, '2.6.26'],
   [k.KvmCap.IRQ_ROUTING, '2.6.30'],
+  [k.KvmCap.XSAVE, '2.6.36'],
   [k.KvmCap.SIGNAL_MSI, '3.5'],
   [k.KvmCap.SPLIT_IRQCHIP, '4.4'],
   [k.KvmCap.X2APIC_API, '4.8'],

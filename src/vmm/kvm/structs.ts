@@ -336,34 +336,6 @@ export const kvmInterrupt = structure<{ irq: number }>([u32('irq')]);
 export const kvmMpState = structure<{ mp_state: number }>([u32('mp_state')]);
 export const kvmLapicState = structure<{ regs: Uint8Array }>([blob(1024, 'regs')]);
 
-export interface KvmFpu {
-  fpr: Uint8Array;
-  fcw: number;
-  fsw: number;
-  ftwx: number;
-  pad1: number;
-  last_opcode: number;
-  last_ip: bigint;
-  last_dp: bigint;
-  xmm: Uint8Array;
-  mxcsr: number;
-  pad2: number;
-}
-
-export const kvmFpu = structure<KvmFpu>([
-  blob(128, 'fpr'),
-  u16('fcw'),
-  u16('fsw'),
-  u8('ftwx'),
-  u8('pad1'),
-  u16('last_opcode'),
-  u64('last_ip'),
-  u64('last_dp'),
-  blob(256, 'xmm'),
-  u32('mxcsr'),
-  u32('pad2'),
-]);
-
 export const kvmXsave = structure<{ region: Uint8Array }>([blob(4096, 'region')]);
 
 const xcr = structure<{ xcr: number; reserved: number; value: bigint }>([

@@ -20,12 +20,11 @@ function shared(): { link: SharedArrayBuffer; machine: SharedArrayBuffer; vcpu: 
   return { link: VcpuLink.allocate(), machine: Doorbell.allocate(), vcpu: Doorbell.allocate() };
 }
 
-/** Sleeps until the machine's doorbell rings, without holding up this thread's event loop. */
+/** Waits until the machine's doorbell rings, without holding up this thread's event loop. */
 async function rung(buffer: SharedArrayBuffer): Promise<void> {
-  const words = new Int32Array(buffer);
-  const waiting = Atomics.waitAsync(words, 0, 0);
-  if (waiting.async) await waiting.value;
-  new Doorbell(buffer).answer();
+  const bell = new Doorbell(buffer);
+  while (!bell.rung) await new Promise(resolve => setImmediate(resolve));
+  bell.answer();
 }
 
 /** Serves a link as the machine does, until `done`. */
@@ -260,7 +259,7 @@ describe('all further vCPUs together', () => {
       index: i + 1,
       fd: -1,
       runSize: 0,
-      xsave: true,
+      xcrs: true,
       doorbell: Doorbell.allocate(),
     }));
     return { further: new FurtherVcpus(vcpus, machine, () => undefined), power: new PowerSwitch(() => undefined), machine };
