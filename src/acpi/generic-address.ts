@@ -11,7 +11,10 @@ export interface GenericAddress {
   readonly address: number;
 }
 
-const FIELDS = [u8('space'), u8('bitWidth'), u8('bitOffset'), u8('accessSize'), nu64('address')];
+const LAYOUT = structure<GenericAddress>(
+  [u8('space'), u8('bitWidth'), u8('bitOffset'), u8('accessSize'), nu64('address')],
+  12,
+);
 
 const SYSTEM_IO = 1;
 
@@ -30,9 +33,8 @@ export const NO_REGISTER: GenericAddress = {
 };
 
 /** A field of a table. */
-export function genericAddress(property?: string): Structure<GenericAddress> {
-  const layout = structure<GenericAddress>(FIELDS, 12);
-  return property === undefined ? layout : (layout.replicate(property) as Structure<GenericAddress>);
+export function genericAddress(property: string): Structure<GenericAddress> {
+  return LAYOUT.replicate(property);
 }
 
 /** Registers in I/O ports. @param bytes size of all of them */

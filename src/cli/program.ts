@@ -30,11 +30,22 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
       // An error becomes one line in reportError.
       outputError: () => undefined,
     })
-    .showSuggestionAfterError();
-  for (const command of [runCommand(kernelArguments), inspectCommand(), doctorCommand()]) {
-    program.addCommand(command.copyInheritedSettings(program));
-  }
+    // Commander's own takes an unknown command for no command.
+    .helpCommand(false);
+  const commands = [runCommand(kernelArguments), inspectCommand(), doctorCommand(), helpCommand(program)];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
+}
+
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('Display help for a command.')
+    .argument('[command]')
+    .action((name: string | undefined) => {
+      const command = name === undefined ? program : program.commands.find(known => known.name() === name);
+      if (!command) throw new UsageError(`unknown command '${name}'`, program.name());
+      command.help();
+    });
 }
 
 /** `tsvmm run kernel -- these are the kernel's`: commander would not tell them from further kernels. */

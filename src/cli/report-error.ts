@@ -47,7 +47,7 @@ export function tell(line: string): void {
 function sentence(message: string): string {
   return message
     .replace(/^error: /, '')
-    .replace(/\s*\n\s*/g, ' ')
+    .replace('\n(Did you mean', ' (Did you mean')
     .replace(/\.$/, '');
 }
 

@@ -1,32 +1,9 @@
 import { expect, test } from 'vitest';
 import { createMachine } from 'tsvmm';
-import { guestPath, HARDWARE, onEachAccelerator, runGuest } from './harness.js';
+import { guestPath, onEachAccelerator, runGuest } from './harness.js';
 import { parseGuestOutput } from './protocol.js';
 
-/**
- * Checks that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so
- * that the guest never sees it in service, and the PIC's request is gone before the guest can look at it.
- */
-const NOT_ON_EMULATING_KVM = ['pic-irr', 'lapic-isr', 'ioapic-remote-irr-after-eoi', 'ioapic-level-again'];
-
 onEachAccelerator('devices, as guests see them', accel => {
-  for (const guest of ['timers', 'strings', 'probe']) {
-    test(guest, async () => {
-      const { report, text, result } = await runGuest(`${guest}.elf`, { accel });
-      expect(report.succeeded, text).toBe(true);
-      expect(result.status).toBe(0);
-    });
-  }
-
-  test('interrupt controllers', async () => {
-    const { report, text } = await runGuest('irqs.elf', { accel });
-    expect(report.ended, text).toBe(true);
-    const failed = report.checks.filter(check => !check.passed).map(check => check.name);
-    if (HARDWARE) expect(failed).toEqual([]);
-    else expect(NOT_ON_EMULATING_KVM).toEqual(expect.arrayContaining(failed));
-    expect(report.passed).toBeGreaterThanOrEqual(36);
-  });
-
   test('the debug console has a port of its own', async () => {
     await using machine = await createMachine({ accel, kernel: guestPath('strings.elf') });
     await machine.run();

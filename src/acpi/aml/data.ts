@@ -46,7 +46,7 @@ export function integer(value: number | bigint): ComputationalData {
 
 /** A string. @param text ASCII without NUL @throws RangeError for other characters */
 export function string(text: string): ComputationalData {
-  // eslint-disable-next-line no-control-regex -- AsciiChar is 0x01 to 0x7F.
+  // AsciiChar (20.2.3).
   if (!/^[\x01-\x7f]*$/.test(text)) throw new RangeError(`'${text}' is not an ASCII string`);
   return encoded(STRING_PREFIX, Buffer.from(text, 'latin1'), 0);
 }

@@ -58,7 +58,8 @@ export function irq(number: number, { trigger, polarity, sharing }: InterruptMod
 }
 
 function irqMask(irq: number): number {
-  if (!(Number.isInteger(irq) && irq >= 0 && irq <= 15)) throw new RangeError(`there is no ISA interrupt ${irq}`);
+  if (!(Number.isInteger(irq) && irq >= 0 && irq <= 15))
+    throw new RangeError(`there is no ISA interrupt ${irq}`);
   return 1 << irq;
 }
 

@@ -1,3 +1,4 @@
+import { AcpiPm, SCI_IRQ } from '../../devices/legacy/acpi-pm.js';
 import { DebugConsole } from '../../devices/legacy/debug-console.js';
 import { DebugExit } from '../../devices/legacy/debug-exit.js';
 import { I8042 } from '../../devices/legacy/i8042.js';
@@ -87,6 +88,7 @@ export class Board implements DeviceContext {
     for (const uart of this.uarts) this.add(uart);
     this.add(new I8042({ keyboardIrq: this.irq(1), auxIrq: this.irq(12), power }));
     this.add(new ResetControl(power));
+    this.add(new AcpiPm({ clock, sci: this.irq(SCI_IRQ), power }));
     this.add(new DebugExit(power));
     this.add(new DebugConsole(debugConsole));
     this.add(new PostCode());

@@ -65,6 +65,8 @@ export interface MachineOptions {
   readonly kvmDevice?: string;
   /** Serial ports, 1 to 4; 1 by default. */
   readonly serialPorts?: number;
+  /** Describe the machine by ACPI tables; true by default. Without them there is the MP table alone. */
+  readonly acpi?: boolean;
   readonly devices?: readonly DeviceOption[];
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
@@ -98,11 +100,12 @@ export interface CheckedOptions extends MachineOptions {
   readonly boot: BootProtocolName | 'auto';
   readonly serialPorts: number;
   readonly append: string;
+  readonly acpi: boolean;
 }
 
 /** @throws ConfigError that names the first option that makes no sense */
 export function checkOptions(options: MachineOptions): CheckedOptions {
-  const { cpus = 1, accel = 'auto', boot = 'auto', serialPorts = 1, append = '', timeoutMs } = options;
+  const { cpus = 1, accel = 'auto', boot = 'auto', serialPorts = 1, append = '', acpi = true, timeoutMs } = options;
   requireWhole('cpus', cpus, 1, 254);
   requireWhole('serialPorts', serialPorts, 1, 4);
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
@@ -112,7 +115,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
   options.devices?.forEach(checkDevice);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  return { ...options, memoryBytes, cpus, accel, boot, serialPorts, append };
+  return { ...options, memoryBytes, cpus, accel, boot, serialPorts, append, acpi };
 }
 
 /** Where it lies in its address space is the bus's to check. */
