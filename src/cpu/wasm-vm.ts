@@ -11,6 +11,9 @@ import { Activity, WasmVcpu } from './vcpu.js';
 /** Instructions of one turn of a vCPU, about a quarter of a millisecond. */
 const TURN = 40_000;
 
+/** `Record.START` of `core/decode/record.ts`. */
+const RECORD_START = 30;
+
 const CR4_OSXSAVE = 1n << 18n;
 const CR4_PKE = 1n << 22n;
 
@@ -89,6 +92,19 @@ export class WasmVm implements Vm {
       if (wakeUp >= deadlineNs) return this.asleepForGood() ? 'halted-masked' : 'halted';
       this.doorbell.wait((wakeUp - now) / 1e6);
     }
+  }
+
+  /** Nothing runs here but in `run`. */
+  rest(): void {}
+
+  /** RIP is always at hand. */
+  exposeRegisters(_on: boolean): void {}
+
+  /** RIP of the instruction that is being executed, of the next one outside `run`. */
+  rip(): bigint {
+    const op = this.view.getUint32(L.CURRENT_OP, true);
+    if (op === 0) return this.view.getBigUint64(L.RIP, true);
+    return this.view.getBigUint64(L.BLOCK_RIP, true) + BigInt(this.view.getUint16(op + RECORD_START, true));
   }
 
   /** Guest RAM has been written by a device: code that was decoded from there is decoded anew. */

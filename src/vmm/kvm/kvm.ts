@@ -14,7 +14,6 @@ const REQUIRED: readonly (readonly [capability: k.KvmCap, linux: string])[] = [
   [k.KvmCap.SET_TSS_ADDR, '2.6.26'],
   [k.KvmCap.IRQ_ROUTING, '2.6.30'],
   [k.KvmCap.XSAVE, '2.6.36'],
-  [k.KvmCap.XCRS, '2.6.36'],
   [k.KvmCap.SIGNAL_MSI, '3.5'],
   [k.KvmCap.SPLIT_IRQCHIP, '4.4'],
   [k.KvmCap.X2APIC_API, '4.8'],

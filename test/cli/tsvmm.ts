@@ -1,0 +1,109 @@
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { onTestFinished } from 'vitest';
+
+/** The program as users start it. */
+export const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+
+/** A hung process fails its test this way; a host that emulates guests, with other tests beside, is slow. */
+const HUNG_MS = 45_000;
+
+/** How a process ended and what it wrote. */
+export interface Finished {
+  /** The exit status; 128 + N when signal N ended it. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface TsvmmOptions {
+  /** Written to standard input, which then ends; nothing by default. */
+  readonly input?: string | Uint8Array;
+  readonly cwd?: string;
+  readonly uid?: number;
+}
+
+/** Runs tsvmm to its end. */
+export async function tsvmm(
+  args: readonly string[],
+  { input, ...options }: TsvmmOptions = {},
+): Promise<Finished> {
+  const child = startTsvmm(args, { ...options, stdio: 'pipe' });
+  // A run that ends before it has read everything closes the pipe.
+  child.stdin!.on('error', () => undefined);
+  child.stdin!.end(input);
+  const [status, stdout, stderr] = await Promise.all([
+    statusOf(child),
+    text(child.stdout!),
+    text(child.stderr!),
+  ]);
+  return { status, stdout, stderr };
+}
+
+/** Starts tsvmm, killed at the end of the test if it is still there. */
+export function startTsvmm(args: readonly string[], options: SpawnOptions): ChildProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], options);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Waits for a process's end. */
+export async function statusOf(child: ChildProcess): Promise<number> {
+  const timer = setTimeout(() => child.kill('SIGABRT'), HUNG_MS);
+  try {
+    const [status] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    if (child.signalCode === 'SIGABRT') throw new Error(`it hung: ${child.spawnargs.join(' ')}`);
+    return status ?? signalNumber(child.signalCode!);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function signalNumber(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
+/** A folder for one test's files. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tsvmm-cli-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Gathers what a stream says and waits for pieces of it. */
+export class Transcript {
+  text = '';
+  private readonly waiters = new Set<() => void>();
+  private ended = false;
+
+  constructor(stream: NodeJS.ReadableStream) {
+    stream.on('data', (data: Buffer) => {
+      this.text += data.toString('latin1');
+      this.wake();
+    });
+    const end = (): void => {
+      this.ended = true;
+      this.wake();
+    };
+    stream.on('end', end).on('close', end);
+  }
+
+  /** Waits until the text matches. @throws when the stream ends before that */
+  async waitFor(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.text);
+      if (match) return match;
+      if (this.ended) throw new Error(`ended without ${String(pattern)}: ${JSON.stringify(this.text)}`);
+      await new Promise<void>(resolve => this.waiters.add(resolve));
+    }
+  }
+
+  private wake(): void {
+    for (const waiter of this.waiters) waiter();
+    this.waiters.clear();
+  }
+}
