@@ -60,7 +60,7 @@ export const VECTOR_FORMS: readonly Form[] = forms;
 
 const floats: Form[] = [];
 const float = (mandatory: number | undefined, opcode: number[], options: Partial<Form> = {}): void => {
-  floats.push({ opcode, immediate: 0, modrm: true, undefinedFlags: 0, no16: true, noRep: true, aligned: true, ...(mandatory === undefined ? {} : { mandatory }), ...options });
+  floats.push({ opcode, immediate: 0, modrm: true, undefinedFlags: 0, no16: true, noRep: true, aligned: true, ignoreMxcsr: true, ...(mandatory === undefined ? {} : { mandatory }), ...options });
 };
 for (const opcode of [0x51, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0xc2]) {
   for (const mandatory of [undefined, 0x66, 0xf3, 0xf2]) float(mandatory, [0x0f, opcode], opcode === 0xc2 ? { immediate: 1 } : {});
