@@ -1,5 +1,5 @@
 import type { AccessSize } from '../vmm/device.js';
-import type { ExitHandlers, MsiMessage, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
+import type { ExitHandlers, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
 import { Doorbell } from '../vmm/doorbell.js';
 import { Core, CoreStop } from './core-exports.js';
 import * as L from './core/layout.js';
@@ -98,7 +98,7 @@ export class WasmVm implements Vm {
   rest(): void {}
 
   /** RIP is always at hand. */
-  exposeRegisters(_on: boolean): void {}
+  exposeRegisters(): void {}
 
   /** RIP of the instruction that is being executed, of the next one outside `run`. */
   rip(): bigint {
@@ -131,7 +131,7 @@ export class WasmVm implements Vm {
   }
 
   /** The local APICs know of each interrupt whether it is level-triggered, and report all of those. */
-  setIoapicRoutes(_routes: readonly (MsiMessage | undefined)[]): void {}
+  setIoapicRoutes(): void {}
 
   close(): void {}
 
@@ -301,7 +301,8 @@ export class WasmVm implements Vm {
         this.view.setBigUint64(L.MSR_VALUE, BigInt.asUintN(64, value), true);
         return 1;
       },
-      writeMsr: index => (this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0),
+      writeMsr: index =>
+        this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0,
       readTsc: () => {
         clock.tick();
         return Math.floor(clock.now());

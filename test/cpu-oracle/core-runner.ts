@@ -51,9 +51,9 @@ export class CoreRunner {
     this.loadState(state);
     const at = CORE_RESERVE + CODE;
     const ram = new Uint8Array(view.buffer);
-    ram.fill(0xcc, at, at + 64);
+    ram.fill(0xcc, at, at + 4096);
     ram.set(code, at);
-    this.core.exports.memoryWritten(CODE, 64);
+    this.core.exports.memoryWritten(CODE, 4096);
     ram.fill(0, CORE_RESERVE + SCRATCH, CORE_RESERVE + SCRATCH + 4096);
     ram.set(state.memory, CORE_RESERVE + SCRATCH);
     view.setInt32(L.BUDGET, 1_000_000, true);
@@ -119,7 +119,12 @@ export class CoreRunner {
       view.setUint16(register + 8, fx.getUint16(40 + i * 16, true), true);
     }
     for (let i = 0; i < 16; i++) {
-      for (const half of [0, 8]) view.setBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, fx.getBigUint64(160 + i * 16 + half, true), true);
+      for (const half of [0, 8])
+        view.setBigUint64(
+          L.VECTORS + i * L.VECTOR_SIZE + half,
+          fx.getBigUint64(160 + i * 16 + half, true),
+          true,
+        );
     }
   }
 
@@ -138,7 +143,12 @@ export class CoreRunner {
       fx.setUint16(40 + i * 16, view.getUint16(register + 8, true), true);
     }
     for (let i = 0; i < 16; i++) {
-      for (const half of [0, 8]) fx.setBigUint64(160 + i * 16 + half, view.getBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, true), true);
+      for (const half of [0, 8])
+        fx.setBigUint64(
+          160 + i * 16 + half,
+          view.getBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, true),
+          true,
+        );
     }
     return {
       gpr: Array.from({ length: 16 }, (_, i) => view.getBigUint64(L.REGS + i * 8, true)),

@@ -37,7 +37,8 @@ export function randomCase(random: Random, form: Form): TestCase {
   if (random.chance(0.05)) code.push(random.pick([0x2e, 0x3e, 0x26, 0x36]));
   if (opsize) code.push(0x66);
   if (form.mandatory !== undefined) {
-    if (form.mandatory !== 0x66 && form.no16 !== true && form.operand === undefined && random.chance(0.1)) code.push(0x66);
+    if (form.mandatory !== 0x66 && form.no16 !== true && form.operand === undefined && random.chance(0.1))
+      code.push(0x66);
     code.push(form.mandatory);
   }
   if (random.chance(0.03)) code.push(0x67);
@@ -51,7 +52,12 @@ export function randomCase(random: Random, form: Form): TestCase {
   code.push(...form.opcode);
   if (form.modrm) randomModRm(random, form, code);
   randomImmediate(random, form, code, opsize && !rexW, rexW);
-  return { code: Uint8Array.from(code), state: randomState(random, form), undefinedFlags: form.undefinedFlags, ignoreMxcsr: form.ignoreMxcsr === true };
+  return {
+    code: Uint8Array.from(code),
+    state: randomState(random, form),
+    undefinedFlags: form.undefinedFlags,
+    ignoreMxcsr: form.ignoreMxcsr === true,
+  };
 }
 
 function randomModRm(random: Random, form: Form, code: number[]): void {
@@ -81,7 +87,17 @@ function randomModRm(random: Random, form: Form, code: number[]): void {
 
 function randomImmediate(random: Random, form: Form, code: number[], word: boolean, wide: boolean): void {
   const size =
-    form.immediate === 'z' ? (word ? 2 : 4) : form.immediate === 'v' ? (word ? 2 : wide ? 8 : 4) : form.immediate;
+    form.immediate === 'z'
+      ? word
+        ? 2
+        : 4
+      : form.immediate === 'v'
+        ? word
+          ? 2
+          : wide
+            ? 8
+            : 4
+        : form.immediate;
   if (size === 'enter') {
     code.push(random.below(64), 0, random.below(4));
     return;
@@ -91,7 +107,8 @@ function randomImmediate(random: Random, form: Form, code: number[], word: boole
 }
 
 function randomState(random: Random, form: Form): MachineState {
-  const pointer = (): bigint => BigInt(SCRATCH + (form.aligned === true ? random.below(12) * 16 : random.below(192)) + 128);
+  const pointer = (): bigint =>
+    BigInt(SCRATCH + (form.aligned === true ? random.below(12) * 16 : random.below(192)) + 128);
   const pointers = random.chance(0.7) ? 0.7 : 0.2;
   const gpr = Array.from({ length: 16 }, () => (random.chance(pointers) ? pointer() : random.word()));
   gpr[4] = random.chance(0.95) ? BigInt(SCRATCH + 128 + random.below(32) * 8) : random.word();
@@ -146,7 +163,8 @@ function randomX87(random: Random, fx: DataView, memory: Uint8Array): void {
   const view = new DataView(memory.buffer);
   if (random.chance(0.5)) {
     for (let at = 0; at + 8 <= memory.length; at += 8) {
-      if (random.chance(0.5)) view.setFloat64(at, (random.next() / 2 ** 31 - 1) * 2 ** (random.below(20) - 10), true);
+      if (random.chance(0.5))
+        view.setFloat64(at, (random.next() / 2 ** 31 - 1) * 2 ** (random.below(20) - 10), true);
     }
   }
 }

@@ -2,7 +2,16 @@ import type { Form } from './forms.js';
 
 const forms: Form[] = [];
 const add = (opcode: number, options: Partial<Form>): void => {
-  forms.push({ opcode: [opcode], immediate: 0, modrm: true, undefinedFlags: 0, noRep: true, no16: true, x87: true, ...options });
+  forms.push({
+    opcode: [opcode],
+    immediate: 0,
+    modrm: true,
+    undefinedFlags: 0,
+    noRep: true,
+    no16: true,
+    x87: true,
+    ...options,
+  });
 };
 
 const MEMORY: readonly (readonly [number, readonly number[]])[] = [

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { cpuid } from '../../../src/cpu/cpuid.js';
 
 const context = { apicId: 1, cpus: 4, osxsave: false, apic: true, ospke: false };
-const text = (words: readonly number[]): string => Buffer.from(Uint32Array.from(words).buffer).toString('latin1');
+const text = (words: readonly number[]): string =>
+  Buffer.from(Uint32Array.from(words).buffer).toString('latin1');
 
 describe('cpuid', () => {
   it('has all of x86-64-v2 and says nothing of AVX', () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { APIC_BASE_ENABLE, APIC_BASE_X2APIC, DeliveryMode, LocalApic, type ApicMessage } from '../../../src/cpu/lapic.js';
+import {
+  APIC_BASE_ENABLE,
+  APIC_BASE_X2APIC,
+  DeliveryMode,
+  LocalApic,
+  type ApicMessage,
+} from '../../../src/cpu/lapic.js';
 
 function makeApic(id = 0) {
   const sent: { message: ApicMessage; shorthand: number }[] = [];
@@ -82,10 +88,21 @@ describe('LocalApic', () => {
     apic.write(0xd0, 0x0400_0000);
     const to = (destination: number, logical: boolean): boolean =>
       apic.isDestination({ ...fixed(0x40), destination, logical });
-    expect([to(4, true), to(3, true), to(2, false), to(1, false), to(0xff, false)]).toEqual([true, false, true, false, true]);
+    expect([to(4, true), to(3, true), to(2, false), to(1, false), to(0xff, false)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+    ]);
     apic.write(0xe0, 0x0fff_ffff);
     apic.write(0xd0, 0x2400_0000);
-    expect([to(0x24, true), to(0x14, true), to(0xf4, true), to(0x21, true)]).toEqual([true, false, true, false]);
+    expect([to(0x24, true), to(0x14, true), to(0xf4, true), to(0x21, true)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
   });
 
   it('sends what the interrupt command register says', () => {
@@ -94,8 +111,14 @@ describe('LocalApic', () => {
     apic.write(0x300, 0x0000_4608);
     apic.write(0x300, 0x000c_0041);
     expect(sent).toEqual([
-      { message: { destination: 3, logical: false, mode: DeliveryMode.STARTUP, vector: 8, level: false }, shorthand: 0 },
-      { message: { destination: 3, logical: false, mode: DeliveryMode.FIXED, vector: 0x41, level: false }, shorthand: 3 },
+      {
+        message: { destination: 3, logical: false, mode: DeliveryMode.STARTUP, vector: 8, level: false },
+        shorthand: 0,
+      },
+      {
+        message: { destination: 3, logical: false, mode: DeliveryMode.FIXED, vector: 0x41, level: false },
+        shorthand: 3,
+      },
     ]);
   });
 

@@ -65,7 +65,9 @@ describe('WasmVm', () => {
 
   it('throws away just the blocks that a write hits', () => {
     // A counter lies in the page of the loop, in another 64-byte piece.
-    const machine = start('mov ecx, 10000\n 1: inc dword ptr [rip + counter]\n dec ecx\n jnz 1b\n exit\n .balign 64\n counter: .long 0');
+    const machine = start(
+      'mov ecx, 10000\n 1: inc dword ptr [rip + counter]\n dec ecx\n jnz 1b\n exit\n .balign 64\n counter: .long 0',
+    );
     machine.run(1000);
     expect(machine.vm.blockStatistics.invalidated).toBe(0);
     expect(machine.vm.blockStatistics.decoded).toBeLessThan(10);
@@ -157,7 +159,10 @@ describe('WasmVm', () => {
        exit`,
       { cpus: 2 },
     );
-    machine.memory.write(0x8000, assemble('.code16\n mov ax, 0\n mov ds, ax\n mov word ptr [0x9000], 77\n cli\n hlt', 0x8000));
+    machine.memory.write(
+      0x8000,
+      assemble('.code16\n mov ax, 0\n mov ds, ax\n mov word ptr [0x9000], 77\n cli\n hlt', 0x8000),
+    );
     machine.run(2000);
     expect(machine.exitCode).toBe(77);
     expect(machine.vm.vcpus[1].activity()).toBe('halted');

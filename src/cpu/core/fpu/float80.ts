@@ -65,6 +65,16 @@ function roundsUp(sign: bool, odd: bool, half: bool, rest: bool, control: u32): 
   }
 }
 
+/** Tininess counts after rounding: a significand just below the smallest normal number may round up to it (4.9.1.5). */
+function carriesOver(sign: bool, sig: u64, low: u64, bits: u32): bool {
+  const drop = 64 - bits;
+  const kept: u64 = (<u64>-1 >> drop) << drop;
+  if ((sig & kept) != kept) return false;
+  const half = drop ? <bool>((sig >> (drop - 1)) & 1) : <bool>(low >> 63);
+  const rest = drop ? (sig & (((<u64>1 << drop) >> 1) - 1)) != 0 || low != 0 : low << 1 != 0;
+  return roundsUp(sign, true, half, rest, roundingControl());
+}
+
 /** Rounds and packs (−1)^sign · (sig + low · 2^−64) · 2^(exp − BIAS − 63), `sig` normalized, to a precision. */
 export function roundPack(sign: bool, exp: i32, sig: u64, low: u64, bits: u32 = precision()): void {
   const control = roundingControl();
@@ -72,7 +82,7 @@ export function roundPack(sign: bool, exp: i32, sig: u64, low: u64, bits: u32 = 
   let e = exp, s = sig, l = low;
   let tiny = false;
   if (e <= 0) {
-    tiny = true;
+    tiny = e < 0 || !carriesOver(sign, sig, low, bits);
     if (!masked) {
       // Delivered with the exponent wrapped.
       raised |= Exception.UNDERFLOW;
@@ -428,6 +438,7 @@ function narrow(ae: u32, a: u64, fractionBits: u32, exponentBits: u32): u64 {
   let e = normalExp - BIAS + bias;
   let drop: i32 = 63 - <i32>fractionBits;
   const tiny = e <= 0;
+  const wasJustBelow = e == 0;
   if (tiny) { drop += 1 - e; e = 0; }
   let kept: u64, half: bool, rest: bool;
   if (drop > 64) { kept = 0; half = false; rest = true; }
@@ -436,7 +447,7 @@ function narrow(ae: u32, a: u64, fractionBits: u32, exponentBits: u32): u64 {
   const control = roundingControl();
   if (half || rest) {
     raised |= Exception.PRECISION;
-    if (tiny) raised |= Exception.UNDERFLOW;
+    if (tiny && !(wasJustBelow && carriesOver(negative, s, 0, fractionBits + 1))) raised |= Exception.UNDERFLOW;
     if (roundsUp(negative, <bool>(kept & 1), half, rest, control)) { kept++; roundedUp = true; }
   } else if (tiny && !(load<u32>(L.X87_CONTROL) & Exception.UNDERFLOW)) {
     raised |= Exception.UNDERFLOW;

@@ -10,7 +10,17 @@ export function assemble(source: string, origin: number): Uint8Array {
   try {
     writeFileSync(text, `.intel_syntax noprefix\n${source}\n`);
     execFileSync('as', ['--64', '-o', object, text]);
-    execFileSync('ld', ['-Ttext', `0x${origin.toString(16)}`, '-e', '0', '--oformat', 'binary', '-o', binary, object]);
+    execFileSync('ld', [
+      '-Ttext',
+      `0x${origin.toString(16)}`,
+      '-e',
+      '0',
+      '--oformat',
+      'binary',
+      '-o',
+      binary,
+      object,
+    ]);
     return readFileSync(binary);
   } finally {
     rmSync(folder, { recursive: true });
