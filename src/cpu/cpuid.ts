@@ -32,7 +32,7 @@ const XSAVE_SIZE = 512 + 64;
 
 const bits = (...set: number[]): number => set.reduce((sum, bit) => sum | (1 << bit), 0) >>> 0;
 
-/** FPU VME DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
+/** FPU DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
 const LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 const LEAF1_EDX_APIC = bits(9);
 const LEAF1_EDX_HTT = bits(28);

@@ -72,7 +72,10 @@ export class CoreRunner {
     const result = this.readState();
     // There is no IDT: INT3 ends in #GP for its gate.
     if (vector === 13 && error === 3 * 8 + 2) {
-      result.rip += 1n;
+      // An instruction that wrote into its own code may have put prefixes before it.
+      let end = Number(result.rip);
+      while (ram[CORE_RESERVE + end] !== 0xcc) end++;
+      result.rip = BigInt(end + 1);
       return { vector: 3, error: 0, state: result };
     }
     return { vector, error, state: result };
