@@ -30,7 +30,7 @@ export async function runMachine(
   options: MachineOptions,
   { serial, verbose }: RunOptions,
 ): Promise<void> {
-  const machine = await withProgress('loading the kernel', Machine.create(options, nodeHost));
+  const machine = await withProgress('loading the kernel', verbose, Machine.create(options, nodeHost));
   let complete: boolean;
   try {
     if (verbose) describeStart(kernel, machine, options, serial);
@@ -89,8 +89,12 @@ async function runConnected(
       return true;
     }
     const result = await machine.run();
-    const complete = await outputGone(backends, result, interruption);
-    process.exitCode = (result.reason === 'stopped' ? interruption.status : undefined) ?? result.status;
+    const complete = await withProgress(
+      'waiting for the output to be read',
+      verbose,
+      outputGone(backends, result, interruption),
+    );
+    process.exitCode = interruption.status ?? result.status;
     await reportEnd(result, kernel, verbose);
     return complete;
   } finally {

@@ -10,10 +10,24 @@ import { serializeError } from '../vmm/machine/serialize-error.js';
 import { interruptThread } from './kick-signal.js';
 import type { MachineThreadStart } from './machine-worker-thread.js';
 
-const [{ setup, port }] = (await once(parentPort!, 'message')) as [MachineThreadStart];
+const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
+if (start) await serve(start);
 
-function post(message: FromWorker): void {
-  port.postMessage(message);
+async function serve({ setup, port }: MachineThreadStart): Promise<void> {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  try {
+    const worker = new MachineWorker(setup, {
+      post,
+      receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
+      interrupt: interruptThread,
+      loadAccelerator,
+      loadDevice,
+    });
+    await worker.serve();
+  } catch (error) {
+    post({ type: 'crashed', error: serializeError(error) });
+  }
+  port.close();
 }
 
 async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {
@@ -35,17 +49,3 @@ async function loadDevice(url: string): Promise<MakeDevice> {
     throw new ConfigError(`the device module ${url} has no default export that makes a device`, { url });
   return module.default as MakeDevice;
 }
-
-try {
-  const worker = new MachineWorker(setup, {
-    post,
-    receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
-    interrupt: interruptThread,
-    loadAccelerator,
-    loadDevice,
-  });
-  await worker.serve();
-} catch (error) {
-  post({ type: 'crashed', error: serializeError(error) });
-}
-port.close();

@@ -4,6 +4,9 @@ import { ConfigError } from '../errors.js';
 import * as libc from './libc.js';
 
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+/** No descriptor of a terminal may slip into a child: as long as one is open, the other side sees no end. */
+const O_CLOEXEC = 0o2000000;
+const F_DUPFD_CLOEXEC = 1030;
 const POLLHUP = 0x10;
 /** struct pollfd: descriptor, 16 bits of events to wait for, 16 bits of events that came. */
 const POLLFD_SIZE = 8;
@@ -30,7 +33,7 @@ export class PseudoTerminal {
 
   /** @throws ConfigError when the host gives none */
   static open(): PseudoTerminal {
-    const fd = libc.posixOpenpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const fd = libc.posixOpenpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) throw refused('posix_openpt');
     try {
       if (libc.grantpt(fd) < 0) throw refused('grantpt');
@@ -57,8 +60,8 @@ export class PseudoTerminal {
    * another one can be made.
    */
   read(): ReadStream {
-    const fd = libc.dup(this.fd);
-    if (fd < 0) throw refused('dup');
+    const fd = libc.fcntl(this.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) throw refused('fcntl');
     return new ReadStream(fd);
   }
 

@@ -37,7 +37,7 @@ const { values, positionals } = parseArgs({
 const SECTIONS = {
   exits: () =>
     measureExitCost({ rounds: count(values.rounds ?? '9'), exits: count(values.exits), clock: clock() }),
-  allocation: () => measureAllocation({ rounds: count(values.rounds ?? '3') }),
+  allocation: () => measureAllocation({ rounds: count(values.rounds ?? '5') }),
   'cold-start': () => measureColdStart({ rounds: count(values.rounds ?? '15') }),
   idle: () => measureIdle({ seconds: count(values.idle) }),
   memory: () => measureMemory(),

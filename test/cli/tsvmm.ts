@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -74,6 +74,13 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** A FIFO in this folder. */
+export function makeFifo(folder: string): string {
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
 /** Gathers what a stream says and waits for pieces of it. */
 export class Transcript {
   text = '';
@@ -81,8 +88,9 @@ export class Transcript {
   private ended = false;
 
   constructor(stream: NodeJS.ReadableStream) {
+    const decoder = new TextDecoder();
     stream.on('data', (data: Buffer) => {
-      this.text += data.toString('latin1');
+      this.text += decoder.decode(data, { stream: true });
       this.wake();
     });
     const end = (): void => {

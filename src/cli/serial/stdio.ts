@@ -35,7 +35,7 @@ function connectKeyboard(port: SerialPort, context: BackendContext): () => void 
   const { stdin } = process;
   const keys = new EscapeKeys({
     quit: () => context.quit(ExitStatus.Quit),
-    help: () => process.stderr.write(`\r\n${KEYS.join('\r\n')}\r\n`),
+    help: () => process.stderr.write(`\n${KEYS.join('\n')}\n`),
   });
   let ahead = 0;
   const onTyped = (typed: Uint8Array): void => {

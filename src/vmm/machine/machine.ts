@@ -1,3 +1,5 @@
+import { writeAcpiTables } from '../../acpi/index.js';
+import { COM_PORTS } from '../../devices/legacy/uart16550.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
@@ -105,7 +107,9 @@ export class Machine {
     void this.worker.exited.then(() => {
       this.stopThreads();
       this.crash(
-        this.phase === 'closed' ? closedError() : new TsvmmError('WORKER', 'the machine worker has ended early'),
+        this.phase === 'closed'
+          ? closedError()
+          : new TsvmmError('WORKER', 'the machine worker has ended early'),
       );
     });
     this.forgetExit = host.onExit(() => this.letGo());
@@ -125,7 +129,7 @@ export class Machine {
     ]);
     const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes);
-    writeMpTable(memory, checked.cpus);
+    const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, memory, protocol });
     try {
@@ -137,6 +141,7 @@ export class Machine {
           ...(initrd && { initrd }),
           modules,
           cpus: checked.cpus,
+          ...(rsdp !== undefined && { rsdp }),
         },
         memory,
       );
@@ -390,6 +395,15 @@ interface MachineParts {
   readonly accelerator: Awaited<ReturnType<Host['chooseAccelerator']>>;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
+}
+
+/** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
+function writeFirmwareTables(
+  memory: GuestMemory,
+  { cpus, serialPorts, acpi }: CheckedOptions,
+): number | undefined {
+  writeMpTable(memory, cpus);
+  return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
 }
 
 function closedError(): TsvmmError {

@@ -72,7 +72,7 @@ describe('the mainboard', () => {
       setIntr: level => intr.push(level),
       signalMsi: (address, data) => sent.push([address, data]),
       setIoapicRoutes: () => undefined,
-    } as Vm);
+    } as Partial<Vm> as Vm);
     // ICW1 to ICW4, then everything unmasked but nothing else.
     for (const [port, value] of [[0x20, 0x11], [0x21, 0x20], [0x21, 0x04], [0x21, 0x01], [0x21, 0x00]] as const)
       pc.ports.write(port, 1, value);

@@ -42,6 +42,7 @@ describe('options', () => {
       boot: 'auto',
       serialPorts: 1,
       append: '',
+      acpi: true,
     });
   });
 
@@ -54,6 +55,7 @@ describe('options', () => {
       boot: 'pvh',
       serialPorts: 4,
       append: 'console=ttyS0',
+      acpi: false,
       timeoutMs: 2 ** 31 - 1,
       exitOn: /login/,
       devices: [{ port: 0xffff, size: 1, irq: 23, device: {} }],

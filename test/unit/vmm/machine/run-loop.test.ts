@@ -157,7 +157,7 @@ describe('the run loop', () => {
     const rig = new Rig();
     const timer = rig.clock.timer(() => {
       rig.log.push('timer');
-      timer.arm(5 * MS);
+      timer.arm(rig.ns + 3 * MS);
     });
     timer.arm(2 * MS);
     rig.run([
