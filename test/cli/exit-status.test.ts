@@ -74,8 +74,8 @@ describe.skipIf(NO_ACCELERATOR !== undefined)('the exit status', () => {
     expect(stderr.split('\n')).toEqual([
       expect.stringMatching(/^tsvmm: boots \/.*\/power\.elf by PVH \(.*\), 64 MiB, CPUs: 1$/),
       'tsvmm: command line: end=exit:7 more words',
-      'tsvmm: com1: stdio',
-      'tsvmm: com2: none',
+      'tsvmm: com1 is stdio',
+      'tsvmm: com2 is not connected',
       'tsvmm: the guest exited with 7',
       expect.stringMatching(/^tsvmm: \d+ exits in \d+\.\d ms$/),
       '',

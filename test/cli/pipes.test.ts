@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
 import { LONG_CONVERSATION, longConversation } from './conversation.js';
-import { MAIN, makeFifo, startTsvmm, statusOf, temporaryFolder, Transcript, tsvmm } from './tsvmm.js';
+import { MAIN, makeFifo, startTsvmm, statusOf, temporaryFolder, Transcript } from './tsvmm.js';
 
 const ECHO = ['run', guestPath('echo.elf'), '--', 'mode=polled'];
 const READY = '# ready\n';
@@ -44,7 +43,8 @@ describe.skipIf(NO_ACCELERATOR !== undefined)('stdio on pipes', () => {
     const { input, output } = longConversation(4000);
     const child = startTsvmm(ECHO, { stdio: ['pipe', 'pipe', 'inherit'] });
     await said(child, READY);
-    await promisify(child.stdin!.end.bind(child.stdin!, input))();
+    child.stdin!.end(input);
+    await once(child.stdin!, 'finish');
     expect((await buffer(child.stdout!)).equals(output)).toBe(true);
     expect(await statusOf(child)).toBe(0);
   });

@@ -84,20 +84,31 @@ export function makeFifo(folder: string): string {
 /** Gathers what a stream says and waits for pieces of it. */
 export class Transcript {
   text = '';
+  private readonly pieces: Buffer[] = [];
+  /** Resolves at the end of the stream. */
+  readonly ended: Promise<void>;
   private readonly waiters = new Set<() => void>();
-  private ended = false;
+  private hasEnded = false;
 
   constructor(stream: NodeJS.ReadableStream) {
     const decoder = new TextDecoder();
     stream.on('data', (data: Buffer) => {
+      this.pieces.push(data);
       this.text += decoder.decode(data, { stream: true });
       this.wake();
     });
-    const end = (): void => {
-      this.ended = true;
-      this.wake();
-    };
-    stream.on('end', end).on('close', end);
+    this.ended = new Promise(resolve => {
+      const end = (): void => {
+        this.hasEnded = true;
+        this.wake();
+        resolve();
+      };
+      stream.on('end', end).on('close', end);
+    });
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.pieces);
   }
 
   /** Waits until the text matches. @throws when the stream ends before that */
@@ -105,7 +116,7 @@ export class Transcript {
     for (;;) {
       const match = pattern.exec(this.text);
       if (match) return match;
-      if (this.ended) throw new Error(`ended without ${String(pattern)}: ${JSON.stringify(this.text)}`);
+      if (this.hasEnded) throw new Error(`ended without ${String(pattern)}: ${JSON.stringify(this.text)}`);
       await new Promise<void>(resolve => this.waiters.add(resolve));
     }
   }

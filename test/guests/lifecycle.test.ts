@@ -6,6 +6,7 @@ import {
   BusConflictError,
   ConfigError,
   createMachine,
+  type DeviceOption,
   ImageError,
   SerialWaitError,
   type Machine,
@@ -324,7 +325,7 @@ onEachAccelerator('an owner that does not do its part', accel => {
 });
 
 onEachAccelerator('a device of the machine’s own thread that fails', accel => {
-  const latch = (read: string): MachineOptions['devices'] => [
+  const latch = (read: string): readonly DeviceOption[] => [
     {
       module: moduleOf(`export default () => {
         const target = { read() { ${read} }, write() {} };

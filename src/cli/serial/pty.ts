@@ -3,7 +3,6 @@ import type { ReadStream } from 'node:tty';
 import { PseudoTerminal } from '../../host/pty.js';
 import type { SerialPort } from '../../vmm/machine/serial-port.js';
 import { OutputError } from '../output.js';
-import { tell } from '../report-error.js';
 import type { BackendContext, SerialBackend } from './backend.js';
 import { PatientOutput } from './patient-output.js';
 
@@ -14,11 +13,11 @@ const LOOK_MS = 100;
 /** No event tells that there is room again in a full terminal: how often to try. */
 const RETRY_MS = 5;
 
-/** A serial port at a new pseudo-terminal, whose name is told on stderr. @throws ConfigError when there is none */
+/** A serial port at a new pseudo-terminal. @throws ConfigError when there is none */
 export function connectPty(port: SerialPort, { fail }: BackendContext): SerialBackend {
   const line = new PtyLine(port, PseudoTerminal.open(), fail);
-  tell(`${port.name} is ${line.path}`);
   return {
+    where: line.path,
     finished: line.run(),
     patienceMs: PATIENCE_MS,
     close: () => line.close(),

@@ -13,6 +13,7 @@ const BELL = '\x07';
 export function connectStdio(port: SerialPort, context: BackendContext): SerialBackend {
   const disconnect = process.stdin.isTTY ? connectKeyboard(port, context) : connectPipe(port, context);
   return {
+    where: 'stdio',
     finished: copyToStdout(port),
     patienceMs: Infinity,
     close: () => {
