@@ -3,6 +3,7 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
+import { Latch } from '../vmm/latch.js';
 import type { DeviceContext } from '../vmm/machine/board.js';
 import { MachineWorker } from '../vmm/machine/machine-worker.js';
 import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
@@ -26,8 +27,10 @@ async function serve({ setup, port }: MachineThreadStart): Promise<void> {
     await worker.serve();
   } catch (error) {
     post({ type: 'crashed', error: serializeError(error) });
+  } finally {
+    port.close();
+    new Latch(setup.done).open();
   }
-  port.close();
 }
 
 async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {

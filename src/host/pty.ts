@@ -14,6 +14,7 @@ const POLLFD_EVENTS_CAME = 6;
 /** More than struct termios has in any C library. */
 const TERMIOS_SIZE = 128;
 const TCSANOW = 0;
+const FIONREAD = 0x541b;
 
 /**
  * The controlling side of a pseudo-terminal. Others open its other side by its path, as often as they like; it is raw,
@@ -53,6 +54,18 @@ export class PseudoTerminal {
   get isOpened(): boolean {
     if (libc.poll(this.pollfd, 1, 0) < 0) throw refused('poll');
     return (this.pollfdView.getInt16(POLLFD_EVENTS_CAME, true) & POLLHUP) === 0;
+  }
+
+  /** Bytes that wait at the other side to be read. Closing this side throws them away. */
+  get unread(): number {
+    const fd = openSync(this.path, O_RDWR | O_NOCTTY);
+    try {
+      const count = new Int32Array(1);
+      if (libc.ioctlStruct(fd, FIONREAD, new Uint8Array(count.buffer)) < 0) throw refused('FIONREAD');
+      return count[0];
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /**

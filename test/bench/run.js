@@ -21,17 +21,7 @@ not. Sections: exits allocation cold-start idle memory; all of them by default.
   --help          show this
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string' },
-    exits: { type: 'string', default: '50000' },
-    clock: { type: 'string', default: 'processor' },
-    idle: { type: 'string', default: '10' },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
+const { values, positionals } = parseCommandLine();
 
 /** @type {Readonly<Record<string, () => Promise<import('./report.js').Figure[]>>>} */
 const SECTIONS = {
@@ -42,6 +32,24 @@ const SECTIONS = {
   idle: () => measureIdle({ seconds: count(values.idle) }),
   memory: () => measureMemory(),
 };
+
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string' },
+        exits: { type: 'string', default: '50000' },
+        clock: { type: 'string', default: 'processor' },
+        idle: { type: 'string', default: '10' },
+        json: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(/** @type {Error} */ (error).message);
+  }
+}
 
 /** @param {string} text */
 function count(text) {

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 /** The program as users start it. */
-export const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+export const MAIN = new URL('../../dist/bundle/main.js', import.meta.url).pathname;
 
 /** A hung process fails its test this way; a host that emulates guests, with other tests beside, is slow. */
 const HUNG_MS = 45_000;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   BusConflictError,
   ConfigError,
@@ -17,6 +17,8 @@ import { guestPath, onEachAccelerator, type TestAccelerator } from './harness.js
 import {
   exit,
   FAULT,
+  flood,
+  FLOOD_BLOCK,
   forever,
   HALT,
   in8,
@@ -35,13 +37,21 @@ import {
 
 const COM1 = 0x3f8;
 const PORT = 0x500;
+/** Bytes of output that wait for whoever reads them. */
+const OUTPUT_RING = 64 << 10;
+/** Where a flooding guest counts its blocks. */
+const BLOCKS = 0x30_0000;
 
 /** A module for the machine's thread, from its text. */
 function moduleOf(text: string): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 
-function tiny(accel: TestAccelerator, code: readonly Code[], options: Partial<MachineOptions> = {}): Promise<Machine> {
+function tiny(
+  accel: TestAccelerator,
+  code: readonly Code[],
+  options: Partial<MachineOptions> = {},
+): Promise<Machine> {
   return createMachine({ accel, boot: 'elf', memory: '4M', kernel: tinyKernel(...code), ...options });
 }
 
@@ -175,7 +185,12 @@ onEachAccelerator('a machine that runs', accel => {
 });
 
 onEachAccelerator('a machine that cannot be made', accel => {
-  const CASES: readonly (readonly [string, Partial<MachineOptions>, new (...args: never[]) => Error, RegExp])[] = [
+  const CASES: readonly (readonly [
+    string,
+    Partial<MachineOptions>,
+    new (...args: never[]) => Error,
+    RegExp,
+  ])[] = [
     ['a kernel that is none', { kernel: new Uint8Array(64) }, ImageError, /./],
     [
       'a device where another is',
@@ -225,23 +240,21 @@ onEachAccelerator('a machine that cannot be made', accel => {
 });
 
 onEachAccelerator('an owner that does not do its part', accel => {
-  test('stops reading output: the guest can be stopped all the same', async () => {
-    await using machine = await tiny(accel, [forever(out8(COM1, 0x41))]);
-    const run = machine.run();
-    const reader = machine.serial.readable.getReader();
-    await reader.read();
-    // The guest is stuck in its write once this many bytes are nowhere else to go.
-    await machine.stop();
-    expect(await run).toMatchObject({ reason: 'stopped' });
-  });
-
-  test('stops reading output: time runs out all the same', async () => {
-    await using machine = await tiny(accel, [forever([...out8(COM1, 0x41), ...out8(COM1, 0x42)])], { timeoutMs: 4000 });
-    const run = machine.run();
-    const reader = machine.serial.readable.getReader();
-    await reader.read();
-    expect(await run).toMatchObject({ reason: 'timeout' });
-  });
+  for (const end of ['stop', 'close', 'timeout'] as const) {
+    test(`stops reading output: ${end} does not wait for it`, async () => {
+      await using machine = await tiny(accel, [flood(BLOCKS)], end === 'timeout' ? { timeoutMs: 1500 } : {});
+      const run = machine.run();
+      const reader = machine.serial.readable.getReader();
+      await reader.read();
+      if (end !== 'timeout') {
+        // Nobody takes more than this text, so that the guest stands still once it has sent it and filled the ring.
+        const written = (): number => machine.memory.read32(BLOCKS) * FLOOD_BLOCK;
+        await vi.waitUntil(() => written() > machine.serial.text.length + OUTPUT_RING - 2 * FLOOD_BLOCK);
+        await machine[end]();
+      }
+      expect(await run).toMatchObject({ reason: end === 'timeout' ? 'timeout' : 'stopped' });
+    });
+  }
 
   for (const cpus of [1, 2]) {
     test(`leaves the guest waiting for a device, with ${cpus} CPUs: stop, close and time do not wait`, async () => {
@@ -282,7 +295,9 @@ onEachAccelerator('an owner that does not do its part', accel => {
   test('has a device that throws: the run is rejected with that', async () => {
     await using machine = await tiny(accel, [forever(in8(PORT))], {
       cpus: 2,
-      devices: [{ port: PORT, size: 1, device: { read: () => Promise.reject(new RangeError('broken device')) } }],
+      devices: [
+        { port: PORT, size: 1, device: { read: () => Promise.reject(new RangeError('broken device')) } },
+      ],
     });
     await expect(machine.run()).rejects.toThrow('broken device');
   });
@@ -365,7 +380,12 @@ onEachAccelerator('a hostile guest', accel => {
     [
       // Two bits in the logical id switch off KVM's map of logical destinations: it then searches, and finds nobody.
       'to a logical destination that nobody has',
-      [store32(LDR, 0x0300_0000), store32(SPURIOUS, 0x1ff), ioapic(PIN4 + 1, 0x0400_0000), ioapic(PIN4, 0x831)],
+      [
+        store32(LDR, 0x0300_0000),
+        store32(SPURIOUS, 0x1ff),
+        ioapic(PIN4 + 1, 0x0400_0000),
+        ioapic(PIN4, 0x831),
+      ],
     ],
     ['with a vector that is reserved', [ioapic(PIN4, 0x01)]],
     ['of a reserved delivery mode', [ioapic(PIN4, 0x331)]],
@@ -411,7 +431,9 @@ onEachAccelerator('a hostile guest', accel => {
     const result = await machine.run();
     expect(['triple-fault', 'failed']).toContain(result.reason);
     expect(result.vcpu).toBe(0);
-    expect(Object.keys(result.failure!.details)).toEqual(expect.arrayContaining(['rip', 'rsp', 'cr3', 'code']));
+    expect(Object.keys(result.failure!.details)).toEqual(
+      expect.arrayContaining(['rip', 'rsp', 'cr3', 'code']),
+    );
   });
 
   test('runs into the void', async () => {
@@ -443,7 +465,9 @@ onEachAccelerator('what a machine takes from the process', accel => {
     const fail = (): Promise<void> =>
       expect(createMachine({ accel, kernel: new Uint8Array(64), cpus: 2 })).rejects.toThrow(ImageError);
     const refused = (): Promise<void> =>
-      expect(tiny(accel, [HALT], { devices: [{ address: 0, size: 1, device: {} }] })).rejects.toThrow(BusConflictError);
+      expect(tiny(accel, [HALT], { devices: [{ address: 0, size: 1, device: {} }] })).rejects.toThrow(
+        BusConflictError,
+      );
     await fail();
     await refused();
     const before = counts();
@@ -495,7 +519,9 @@ onEachAccelerator('the end of the process', accel => {
     });
 
     test(`does not wait for a guest that has not begun, on ${cpus} CPUs`, async () => {
-      expect(await run(program(options, `await inside(${cpus} - 1); process.exit(4);`))).toMatchObject({ status: 4 });
+      expect(await run(program(options, `await inside(${cpus} - 1); process.exit(4);`))).toMatchObject({
+        status: 4,
+      });
     });
 
     test(`does not wait for a guest that is paused, on ${cpus} CPUs`, async () => {
@@ -518,6 +544,12 @@ onEachAccelerator('the end of the process', accel => {
       expect(errors).toContain('uncaught');
     });
   }
+
+  test('comes while machines are being made', async () => {
+    const body = `for (let i = 0; i < 3; i++) createMachine({ kernel: ${KERNEL}, cpus: 2 }).catch(() => undefined);
+      setImmediate(() => process.exit(9));`;
+    expect(await run(program(`kernel: ${KERNEL}`, body))).toMatchObject({ status: 9 });
+  });
 
   test('comes by itself once every machine is closed', async () => {
     const body = `const run = machine.run(); await machine.serial.waitFor('END'); await machine.close();

@@ -65,6 +65,16 @@ export function exit(value: number): Code {
   return [...out32(0xf4, value), ...forever()];
 }
 
+export const FLOOD_BLOCK = 4096;
+
+/** Sends blocks of zeros to COM1 without end, each by one `rep outsb`, and counts them at `counter`. */
+export function flood(counter: number): Code {
+  const registers = [0xbe, ...le32(0x20_0000), 0xb9, ...le32(FLOOD_BLOCK), 0x66, 0xba, ...le16(0x3f8)];
+  const repOutsb = [0xf3, 0x6e];
+  const count = [0xff, 0x05, ...le32(counter)];
+  return forever(registers, repOutsb, count);
+}
+
 export type Place = 'ports' | 'mmio';
 
 /**

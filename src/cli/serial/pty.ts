@@ -10,7 +10,7 @@ import { PatientOutput } from './patient-output.js';
 const PATIENCE_MS = 2000;
 /** No event tells that somebody opens the terminal: how often to look. */
 const LOOK_MS = 100;
-/** No event tells that there is room again in a full terminal: how often to try. */
+/** No event tells that a terminal's reader has taken something: how often to look. */
 const RETRY_MS = 5;
 
 /** A serial port at a new pseudo-terminal. @throws ConfigError when there is none */
@@ -46,8 +46,9 @@ class PtyLine {
     return this.pty.path;
   }
 
-  run(): Promise<void> {
-    return this.output.take(this.port);
+  async run(): Promise<void> {
+    await this.output.take(this.port);
+    await this.untilRead();
   }
 
   close(): void {
@@ -72,6 +73,15 @@ class PtyLine {
     });
     input.on('close', () => (this.input = undefined));
     void this.output.flush();
+  }
+
+  /** Closing the terminal throws away what its reader has not taken. */
+  private async untilRead(): Promise<void> {
+    // Twice: the host moves bytes to where they are counted in the background.
+    for (let empty = 0; empty < 2 && !this.closed && this.pty.isOpened; ) {
+      empty = this.pty.unread === 0 ? empty + 1 : 0;
+      await delay(RETRY_MS);
+    }
   }
 
   private async send(data: Uint8Array): Promise<number> {

@@ -10,6 +10,7 @@ import { writeMpTable } from '../boot/mp-table.js';
 import type { BootModule, BootProtocol } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
 import { Doorbell } from '../doorbell.js';
+import { Latch } from '../latch.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -24,6 +25,8 @@ import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
 
 const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
+/** How long a process that ends waits for its threads, in ms. */
+const LAST_WAIT_MS = 2000;
 
 /** Where a machine is in its life. */
 type Phase = 'built' | 'running' | 'ended' | 'closed';
@@ -53,6 +56,8 @@ export class Machine {
   private readonly worker: WorkerLink;
   private readonly threads: VcpuThread[] = [];
   private readonly links: VcpuLink[] = [];
+  /** For each thread, open when it is through. */
+  private readonly done = [new Latch(Latch.allocate())];
   private readonly custom: CustomDevices;
   private readonly ready = deferred<void>();
   private readonly finished = deferred<RunResult>();
@@ -101,10 +106,12 @@ export class Machine {
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
       remoteReply: reply.buffer,
+      done: this.done[0].buffer,
     });
     this.worker.onMessage(message => this.receive(message));
     this.worker.onError(error => this.crash(error));
     void this.worker.exited.then(() => {
+      this.done[0].open();
       this.stopThreads();
       this.crash(
         this.phase === 'closed'
@@ -347,11 +354,16 @@ export class Machine {
 
   private startVcpu(setup: VcpuThreadSetup): void {
     const { index, link, doorbell } = setup;
+    const done = new Latch(setup.done);
     const thread = this.host.startVcpu(setup);
     thread.onError(error => this.crash(error));
-    // Also if it ended by an error of its own: the machine would wait for it for ever.
-    void thread.exited.then(() => new RemoteVcpu(link, this.doorbell).leave());
+    void thread.exited.then(() => {
+      done.open();
+      // Also if it ended by an error of its own: the machine would wait for it for ever.
+      new RemoteVcpu(link, this.doorbell).leave();
+    });
     this.threads.push(thread);
+    this.done.push(done);
     this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.host.interrupt)));
   }
 
@@ -384,10 +396,16 @@ export class Machine {
     return [...this.serialPorts, this.debugConsole];
   }
 
-  /** The process ends: threads inside the guest come out, so that it can. The worker may not get to stop the others. */
+  /**
+   * The process ends, and there is no event loop any more: threads inside the guest come out, so that it can. Node ends
+   * them by force next, and aborts when one of them is in native code then: they are given the time to be through.
+   */
   private letGo(): void {
     this.stopThreads();
     this.post({ type: 'close' });
+    this.releaseGuest();
+    const deadline = performance.now() + LAST_WAIT_MS;
+    for (const latch of this.done) latch.wait(deadline - performance.now());
   }
 }
 

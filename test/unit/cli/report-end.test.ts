@@ -49,9 +49,12 @@ describe('the report of how a run ended', () => {
     return told.split('\n').slice(0, -1);
   }
 
-  it.each(['poweroff', 'reset', 'exit', 'matched', 'stopped'] as const)('is silent where it was asked for: %s', async reason => {
-    expect(await report(result({ reason, code: 0 }))).toEqual([]);
-  });
+  it.each(['poweroff', 'reset', 'exit', 'matched', 'stopped'] as const)(
+    'is silent where it was asked for: %s',
+    async reason => {
+      expect(await report(result({ reason, code: 0 }))).toEqual([]);
+    },
+  );
 
   it.each([
     ['halted', 'tsvmm: the guest halted with interrupts off'],
@@ -84,7 +87,16 @@ describe('the report of how a run ended', () => {
   });
 
   it('shows where and why, the registers four to a line', async () => {
-    const details = { hardware_entry_failure_reason: '0x80000021', rax: '0x1', rcx: '0x2', rdx: '0x3', rbx: '0x4', r8: '0x5', rip: '0x6', cr0: '0x33' };
+    const details = {
+      hardware_entry_failure_reason: '0x80000021',
+      rax: '0x1',
+      rcx: '0x2',
+      rdx: '0x3',
+      rbx: '0x4',
+      r8: '0x5',
+      rip: '0x6',
+      cr0: '0x33',
+    };
     const failure = { reason: "KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state", details };
     const lines = await report(result({ reason: 'failed', vcpu: 1, failure }));
     expect(lines.map(line => line.replace(/ +/g, ' '))).toEqual([
@@ -98,7 +110,9 @@ describe('the report of how a run ended', () => {
 
   it('does not say the same twice', async () => {
     const failure = { reason: 'triple-fault', details: {} };
-    expect(await report(result({ reason: 'triple-fault', vcpu: 0, failure }))).toEqual(['tsvmm: triple fault on vCPU 0']);
+    expect(await report(result({ reason: 'triple-fault', vcpu: 0, failure }))).toEqual([
+      'tsvmm: triple fault on vCPU 0',
+    ]);
   });
 
   describe('of a vCPU that stopped at an address', () => {

@@ -6,7 +6,10 @@ const CTRL_A = '\x01';
 
 class Rig {
   readonly done: string[] = [];
-  private readonly keys = new EscapeKeys({ quit: () => this.done.push('quit'), help: () => this.done.push('help') });
+  private readonly keys = new EscapeKeys({
+    quit: () => this.done.push('quit'),
+    help: () => this.done.push('help'),
+  });
 
   /** What the guest gets of it. */
   type(text: string): string {
@@ -45,11 +48,17 @@ describe('the keys of a terminal', () => {
   });
 
   it('mean the same however they are cut into pieces', () => {
-    const text = fc.array(fc.constantFrom('a', 'h', 'x', 'z', CTRL_A), { maxLength: 30 }).map(keys => keys.join(''));
+    const text = fc
+      .array(fc.constantFrom('a', 'h', 'x', 'z', CTRL_A), { maxLength: 30 })
+      .map(keys => keys.join(''));
     fc.assert(
       fc.property(text, fc.array(fc.nat(30)), (typed, cuts) => {
         const [whole, pieces] = [new Rig(), new Rig()];
-        const places = [0, ...cuts.map(cut => Math.min(cut, typed.length)).sort((a, b) => a - b), typed.length];
+        const places = [
+          0,
+          ...cuts.map(cut => Math.min(cut, typed.length)).sort((a, b) => a - b),
+          typed.length,
+        ];
         const sent = places.slice(1).map((end, i) => pieces.type(typed.slice(places[i], end)));
         expect(sent.join('')).toBe(whole.type(typed));
         expect(pieces.done).toEqual(whole.done);

@@ -12,7 +12,10 @@ function captured(text: string): KvmCpuidEntry[] {
     .trim()
     .split('\n')
     .map(line => {
-      const [leaf, index, flags, eax, ebx, ecx, edx] = line.trim().split(' ').map(field => parseInt(field, 16));
+      const [leaf, index, flags, eax, ebx, ecx, edx] = line
+        .trim()
+        .split(' ')
+        .map(field => parseInt(field, 16));
       return { function: leaf, index, flags, eax, ebx, ecx, edx, padding: [0, 0, 0] };
     });
 }
@@ -66,9 +69,14 @@ function present(host: KvmCpuidEntry[], options: Partial<CpuidOptions> = {}): Kv
 }
 
 /** What the CPUID instruction gives a guest: zeros where there is no entry. */
-function cpuid(entries: KvmCpuidEntry[], leaf: number, index = 0): Pick<KvmCpuidEntry, 'eax' | 'ebx' | 'ecx' | 'edx'> {
+function cpuid(
+  entries: KvmCpuidEntry[],
+  leaf: number,
+  index = 0,
+): Pick<KvmCpuidEntry, 'eax' | 'ebx' | 'ecx' | 'edx'> {
   const entry = entries.find(
-    ({ function: own, index: ownIndex, flags }) => own === leaf && ((flags & INDEXED) === 0 || ownIndex === index),
+    ({ function: own, index: ownIndex, flags }) =>
+      own === leaf && ((flags & INDEXED) === 0 || ownIndex === index),
   );
   return entry ?? { eax: 0, ebx: 0, ecx: 0, edx: 0 };
 }

@@ -15,7 +15,9 @@ function page(reason: number, fill: (exit: DataView) => void = () => undefined):
   return bytes;
 }
 
-const NAMES = Object.entries(KvmExit).filter((entry): entry is [string, KvmExit] => typeof entry[1] === 'number');
+const NAMES = Object.entries(KvmExit).filter(
+  (entry): entry is [string, KvmExit] => typeof entry[1] === 'number',
+);
 
 describe('an exit that cannot be served', () => {
   it.each(NAMES)('is called KVM_EXIT_%s', (name, reason) => {
@@ -45,7 +47,9 @@ describe('an exit that cannot be served', () => {
     [KvmExit.X86_RDMSR, 12, { msr: '0x76543210' }],
     [KvmExit.X86_WRMSR, 12, { msr: '0x76543210' }],
   ])('tells what it is about: %d', (reason, offset, details) => {
-    const failure = describeExit(page(reason, exit => exit.setBigUint64(offset, 0xfedc_ba98_7654_3210n, true)));
+    const failure = describeExit(
+      page(reason, exit => exit.setBigUint64(offset, 0xfedc_ba98_7654_3210n, true)),
+    );
     expect(failure.details).toEqual(details);
   });
 });

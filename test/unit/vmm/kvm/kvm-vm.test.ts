@@ -34,7 +34,11 @@ if (NO_KVM === undefined) {
 
     it('starts with vCPU 0 ready and the others waiting to be started', () => {
       const vm = createVm(3);
-      expect(vm.vcpus.map(vcpu => vcpu.activity())).toEqual(['running', 'waiting-for-sipi', 'waiting-for-sipi']);
+      expect(vm.vcpus.map(vcpu => vcpu.activity())).toEqual([
+        'running',
+        'waiting-for-sipi',
+        'waiting-for-sipi',
+      ]);
       expect(vm.handles.map(({ index }) => index)).toEqual([0, 1, 2]);
       expect(vm.vcpus.every(vcpu => vcpu.interruptsEnabled())).toBe(false);
       vm.close();
@@ -44,7 +48,12 @@ if (NO_KVM === undefined) {
       const vm = createVm(1);
       const [vcpu] = vm.vcpus;
       const state = vcpu.getState();
-      const registers = { ...state.registers, rax: 0xffff_ffff_ffff_ffffn, r15: 0x8000_0000_0000_0001n, rip: 0x1234n };
+      const registers = {
+        ...state.registers,
+        rax: 0xffff_ffff_ffff_ffffn,
+        r15: 0x8000_0000_0000_0001n,
+        rip: 0x1234n,
+      };
       vcpu.setState({ ...state, registers, activity: 'halted' });
       const after = vcpu.getState();
       expect(after.registers).toEqual(registers);
@@ -59,7 +68,13 @@ if (NO_KVM === undefined) {
       const doorbell = new Doorbell(Doorbell.allocate());
       const clock = new MachineClock(new HostTime());
       const memory = GuestMemory.allocate(2 * MIB);
-      const vm = new KvmAccelerator().createVm({ memory, cpus: 1, handlers: NO_DEVICES, clock, doorbell: doorbell.buffer });
+      const vm = new KvmAccelerator().createVm({
+        memory,
+        cpus: 1,
+        handlers: NO_DEVICES,
+        clock,
+        doorbell: doorbell.buffer,
+      });
       doorbell.ring();
       expect([vm.run(Infinity), vm.run(Infinity)]).toEqual(['kicked', 'kicked']);
       expect(vm.exits).toBe(0);
@@ -74,7 +89,9 @@ if (NO_KVM === undefined) {
       // Two segments at one address, which KVM refuses after the virtual machine is there.
       const { segments } = GuestMemory.allocate(2 * MIB).handle;
       const handle: GuestMemoryHandle = { segments: [...segments, ...segments] };
-      expect(() => createVm(2, new GuestMemory(handle))).toThrow(/KVM_SET_USER_MEMORY_REGION failed: File exists/);
+      expect(() => createVm(2, new GuestMemory(handle))).toThrow(
+        /KVM_SET_USER_MEMORY_REGION failed: File exists/,
+      );
     });
 
     describe('takes what a guest can make an IOAPIC send', () => {
@@ -82,7 +99,9 @@ if (NO_KVM === undefined) {
       beforeEach(() => (vm = createVm(2)));
       afterEach(() => vm.close());
 
-      const addresses = [0, 0xfee0_0000, 0xfee0_1000, 0xfee0_5000, 0xfeef_f000, 0xfee0_0004, 0xfee0_400c, 0xffff_ffff];
+      const addresses = [
+        0, 0xfee0_0000, 0xfee0_1000, 0xfee0_5000, 0xfeef_f000, 0xfee0_0004, 0xfee0_400c, 0xffff_ffff,
+      ];
       const modes = [0, 1, 2, 3, 4, 5, 6, 7];
       const vectors = [0, 0xf, 0x10, 0x31, 0xff];
 
@@ -105,7 +124,9 @@ if (NO_KVM === undefined) {
           }
         }
         expect(() => vm.setIoapicRoutes([])).not.toThrow();
-        expect(() => vm.setIoapicRoutes(Array(24).fill({ address: 0xfee0_0000, data: 0xc031 }))).not.toThrow();
+        expect(() =>
+          vm.setIoapicRoutes(Array(24).fill({ address: 0xfee0_0000, data: 0xc031 })),
+        ).not.toThrow();
       });
     });
   });

@@ -29,7 +29,11 @@ describe('a device that is no KVM', () => {
       error = thrown;
     }
     expect(error).toBeInstanceOf(AcceleratorError);
-    expect(error).toMatchObject({ code: 'ACCELERATOR', message: expect.stringMatching(message) as unknown, data: { path } });
+    expect(error).toMatchObject({
+      code: 'ACCELERATOR',
+      message: expect.stringMatching(message) as unknown,
+      data: { path },
+    });
     expect(descriptors()).toBe(before);
   }
 

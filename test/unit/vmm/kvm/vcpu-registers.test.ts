@@ -15,7 +15,10 @@ const u32 = fc.nat(0xffff_ffff);
 const u16 = fc.nat(0xffff);
 
 const general = fc.record(
-  Object.fromEntries(GENERAL_REGISTERS.map(name => [name, u64])) as Record<keyof GeneralRegisters, typeof u64>,
+  Object.fromEntries(GENERAL_REGISTERS.map(name => [name, u64])) as Record<
+    keyof GeneralRegisters,
+    typeof u64
+  >,
 );
 const segment: fc.Arbitrary<Segment> = fc.record({
   selector: u16,
@@ -27,7 +30,16 @@ const segment: fc.Arbitrary<Segment> = fc.record({
 });
 const table = fc.record({ base: u64, limit: u16 });
 const system = fc.record({
-  ...{ cs: segment, ds: segment, es: segment, fs: segment, gs: segment, ss: segment, tr: segment, ldt: segment },
+  ...{
+    cs: segment,
+    ds: segment,
+    es: segment,
+    fs: segment,
+    gs: segment,
+    ss: segment,
+    tr: segment,
+    ldt: segment,
+  },
   ...{ gdt: table, idt: table, cr0: u64, cr2: u64, cr3: u64, cr4: u64, cr8: u64, efer: u64, apicBase: u64 },
 });
 

@@ -1,7 +1,13 @@
 import type { Host, VcpuThread, WorkerLink } from '../../../../src/vmm/machine/host.js';
-import type { FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from '../../../../src/vmm/machine/protocol.js';
+import type {
+  FromWorker,
+  ToWorker,
+  VcpuThreadSetup,
+  WorkerSetup,
+} from '../../../../src/vmm/machine/protocol.js';
 import { VcpuLink } from '../../../../src/vmm/machine/vcpu-link.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
+import { Latch } from '../../../../src/vmm/latch.js';
 
 /** A thread that lives and dies as a test says. */
 class FakeThread implements VcpuThread {
@@ -105,5 +111,6 @@ export function vcpuSetup(index: number): VcpuThreadSetup {
     doorbell: Doorbell.allocate(),
     machineDoorbell: Doorbell.allocate(),
     link: VcpuLink.allocate(),
+    done: Latch.allocate(),
   };
 }

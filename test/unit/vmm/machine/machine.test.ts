@@ -2,12 +2,20 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError, ImageError, TsvmmError } from '../../../../src/errors.js';
 import { ByteRing } from '../../../../src/vmm/byte-ring.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
+import { Latch } from '../../../../src/vmm/latch.js';
 import { Machine } from '../../../../src/vmm/machine/machine.js';
 import type { MachineOptions } from '../../../../src/vmm/machine/options.js';
+import { RemoteReply } from '../../../../src/vmm/machine/remote-device.js';
 import { SerialWaitError } from '../../../../src/vmm/machine/serial-port.js';
 import { RemoteVcpu } from '../../../../src/vmm/machine/vcpu-link.js';
 import { CODE, elf, MIB } from '../boot/images.js';
+import { onThread } from '../threads.js';
 import { FakeHost, vcpuSetup } from './fake-host.js';
+
+/** Word of a link in which the vCPU says whether it is inside the guest. */
+const PHASE = 9;
+const OUTSIDE = 0;
+const INSIDE = 1;
 
 const KERNEL = elf({ segments: [{ paddr: MIB, data: CODE }] });
 /** Lies outside the RAM of these machines. */
@@ -40,7 +48,9 @@ describe('a machine that is being made', () => {
 
   it('is closed again when its kernel cannot be loaded', async () => {
     const host = new FakeHost();
-    await expect(Machine.create({ kernel: TOO_HIGH, memory: '4M', boot: 'elf' }, host)).rejects.toThrow(ImageError);
+    await expect(Machine.create({ kernel: TOO_HIGH, memory: '4M', boot: 'elf' }, host)).rejects.toThrow(
+      ImageError,
+    );
     expect(host.worker.types()).toEqual(['close']);
     expect(host.exitActions.size).toBe(0);
   });
@@ -48,7 +58,10 @@ describe('a machine that is being made', () => {
   it('tells why its worker could not build it', async () => {
     const host = new FakeHost();
     host.greet = worker => {
-      worker.say({ type: 'crashed', error: { name: 'AcceleratorError', code: 'ACCELERATOR', message: 'no KVM' } });
+      worker.say({
+        type: 'crashed',
+        error: { name: 'AcceleratorError', code: 'ACCELERATOR', message: 'no KVM' },
+      });
       worker.end();
     };
     await expect(build({}, host)).rejects.toMatchObject({ name: 'AcceleratorError', message: 'no KVM' });
@@ -64,7 +77,9 @@ describe('a machine that is being made', () => {
   it('starts no thread for a vCPU of a machine that is closed already', async () => {
     const host = new FakeHost();
     host.greet = () => undefined;
-    await expect(Machine.create({ kernel: TOO_HIGH, memory: '4M', boot: 'elf' }, host)).rejects.toThrow(ImageError);
+    await expect(Machine.create({ kernel: TOO_HIGH, memory: '4M', boot: 'elf' }, host)).rejects.toThrow(
+      ImageError,
+    );
     host.worker.say({ type: 'ready', vcpus: [vcpuSetup(1)] });
     expect(host.vcpus).toEqual([]);
   });
@@ -255,9 +270,7 @@ describe('a crash', () => {
       await expect(run).rejects.toThrow('mmap of a vCPU failed');
       await settle();
       expect(host.worker.types()).toContain('end');
-      // PHASE, word 9 of the link: outside.
-      expect(new Int32Array(host.vcpus[1].setup.link)[9]).toBe(0);
-      expect(new Int32Array(host.vcpus[0].setup.link)[9]).toBe(1);
+      expect(host.vcpus.map(({ setup }) => new Int32Array(setup.link)[PHASE])).toEqual([INSIDE, OUTSIDE]);
       expect(bell.rung).toBe(true);
       host.vcpus[0].end();
       await machine.close();
@@ -275,15 +288,71 @@ describe('a crash', () => {
       }
       await machine.close();
     });
+  });
+});
 
-    it('of the process stops them too, without the worker', async () => {
-      const { machine, host, remotes } = await smp();
-      void machine.run();
-      host.worker.obey = () => undefined;
-      for (const action of host.exitActions) action();
-      expect(remotes.map(remote => remote.passGate())).toEqual([false, false]);
-      expect(host.worker.types()).toEqual(['run', 'close']);
-    });
+describe('the end of the process', () => {
+  it('stops every thread, whoever hears of it, and waits until they are through', async () => {
+    const host = new FakeHost();
+    host.greet = worker => worker.say({ type: 'ready', vcpus: [vcpuSetup(1), vcpuSetup(2)] });
+    const { machine } = await build({ cpus: 3 }, host);
+    void machine.run();
+    host.worker.obey = () => undefined;
+    const setups = host.vcpus.map(({ setup }) => setup);
+    const threads = setups.map(({ link, doorbell, machineDoorbell, done }) =>
+      onThread({ link, doorbell, machineDoorbell, done }, (data, { RemoteVcpu, Doorbell, Latch }) => {
+        const remote = new RemoteVcpu(data.link, new Doorbell(data.machineDoorbell));
+        const bell = new Doorbell(data.doorbell);
+        let rounds = 0;
+        for (; remote.passGate(); rounds++) {
+          bell.wait(Infinity);
+          bell.answer();
+        }
+        new Latch(data.done).open();
+        return rounds;
+      }),
+    );
+    while (setups.some(({ link }) => new Int32Array(link)[PHASE] !== INSIDE)) await settle();
+    new Latch(host.worker.setup.done).open();
+    // No event loop from here on.
+    for (const action of host.exitActions) action();
+    expect(setups.map(({ done }) => new Int32Array(done)[0])).toEqual([1, 1]);
+    expect(host.worker.types()).toEqual(['run', 'close']);
+    expect(await Promise.all(threads)).toEqual([1, 1]);
+  });
+
+  it('does not let the worker wait for a reader or a device', async () => {
+    const { machine, host } = await build({ devices: [{ port: 0x500, size: 1, device: {} }] });
+    void machine.run();
+    const { serialOut, remoteReply, done } = host.worker.setup;
+    const reading = machine.serial.readable.getReader().read();
+    await settle();
+    const output = new ByteRing(serialOut[0]);
+    const block = new Uint8Array(output.space);
+    for (let i = 0; i < 3; i++) {
+      output.write(block);
+      host.worker.say({ type: 'output', port: 0 });
+    }
+    expect(output.space).toBe(0);
+    new Latch(done).open();
+    for (const action of host.exitActions) action();
+    expect(output.space).toBeGreaterThan(0);
+    expect(new RemoteReply(remoteReply).ask(() => undefined)).toBe(0xffff_ffff);
+    await reading;
+  });
+
+  it('does not wait for threads that have ended', async () => {
+    const host = new FakeHost();
+    host.greet = worker => worker.say({ type: 'ready', vcpus: [vcpuSetup(1)] });
+    const { machine } = await build({ cpus: 2 }, host);
+    const run = expect(machine.run()).rejects.toThrow(TsvmmError);
+    host.worker.end();
+    host.vcpus[0].end();
+    await run;
+    await settle();
+    for (const action of host.exitActions) action();
+    expect(new Int32Array(host.worker.setup.done)[0]).toBe(1);
+    expect(new Int32Array(host.vcpus[0].setup.done)[0]).toBe(1);
   });
 });
 

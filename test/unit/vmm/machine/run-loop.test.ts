@@ -111,7 +111,11 @@ describe('the run loop', () => {
 
   it.each<[StopReason, VcpuFailure | undefined, RunEnd]>([
     ['shutdown', undefined, { reason: 'triple-fault', vcpu: 0 }],
-    ['debug', undefined, { reason: 'failed', vcpu: 0, failure: { reason: 'unexpected debug exit', details: {} } }],
+    [
+      'debug',
+      undefined,
+      { reason: 'failed', vcpu: 0, failure: { reason: 'unexpected debug exit', details: {} } },
+    ],
     ['failed', undefined, { reason: 'failed', vcpu: 0, failure: { reason: 'unknown', details: {} } }],
     [
       'failed',
