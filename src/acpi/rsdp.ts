@@ -1,6 +1,6 @@
 import { blob, nu64, u32, u8 } from 'buffer-layout';
 import { ascii, encode, offsetOf, structure } from '../vmm/layout.js';
-import { setChecksum } from './checksum.js';
+import { setChecksum } from '../vmm/checksum.js';
 import { OEM_ID } from './table.js';
 
 /** Root System Description Pointer (ACPI 6.5, 5.2.5.3). */

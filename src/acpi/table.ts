@@ -1,6 +1,6 @@
 import { u32, u8 } from 'buffer-layout';
 import { ascii, encode, offsetOf, structure } from '../vmm/layout.js';
-import { setChecksum } from './checksum.js';
+import { setChecksum } from '../vmm/checksum.js';
 
 /** System description table header (ACPI 6.5, 5.2.6). */
 interface Header {

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
+import { surviveLostTerminals } from './lost-terminal.js';
 import { runProgram } from './program.js';
 import { reportError } from './report-error.js';
+
+surviveLostTerminals();
 
 // Whoever writes to standard output hears of its errors by the callback; of standard error's there is nobody to tell.
 const heardElsewhere = (): void => undefined;

@@ -2,18 +2,22 @@
 const PATIENCE_MS = 500;
 const ERASE_LINE = '\r\x1b[K';
 
-/** Says on stderr, when that is a terminal, what takes long, and takes it back when it is done. */
-export async function withProgress<T>(what: string, work: Promise<T>): Promise<T> {
-  if (!process.stderr.isTTY) return work;
+/**
+ * Says on stderr what takes long: on a terminal, where it is taken back when it is done, or else with `--verbose`.
+ * @param what in the form `loading the kernel`
+ */
+export async function withProgress<T>(what: string, verbose: boolean, work: Promise<T>): Promise<T> {
+  const { stderr } = process;
+  if (!stderr.isTTY && !verbose) return work;
   let shown = false;
   const timer = setTimeout(() => {
     shown = true;
-    process.stderr.write(`tsvmm: ${what}…`);
+    stderr.write(`tsvmm: ${what}…${stderr.isTTY ? '' : '\n'}`);
   }, PATIENCE_MS);
   try {
     return await work;
   } finally {
     clearTimeout(timer);
-    if (shown) process.stderr.write(ERASE_LINE);
+    if (shown && stderr.isTTY) stderr.write(ERASE_LINE);
   }
 }

@@ -8,7 +8,7 @@ import { reportEnd } from './report-end.js';
 import { tell } from './report-error.js';
 import type { SerialBackend } from './serial/backend.js';
 import { connectSerial } from './serial/connect.js';
-import { formatSerialSpec, type SerialSpec } from './serial/spec.js';
+import type { SerialSpec } from './serial/spec.js';
 
 /** After an end from outside, how long output may still take to go out, in ms. */
 const LAST_OUTPUT_MS = 1000;
@@ -30,10 +30,10 @@ export async function runMachine(
   options: MachineOptions,
   { serial, verbose }: RunOptions,
 ): Promise<void> {
-  const machine = await withProgress('loading the kernel', Machine.create(options, nodeHost));
+  const machine = await withProgress('loading the kernel', verbose, Machine.create(options, nodeHost));
   let complete: boolean;
   try {
-    if (verbose) describeStart(kernel, machine, options, serial);
+    if (verbose) describeStart(kernel, machine, options);
     complete = await runConnected(kernel, machine, serial, verbose);
   } finally {
     await machine.close();
@@ -42,18 +42,12 @@ export async function runMachine(
   if (!complete) process.exit();
 }
 
-function describeStart(
-  kernel: string,
-  machine: Machine,
-  { cpus, append = '' }: MachineOptions,
-  serial: readonly SerialSpec[],
-): void {
+function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: MachineOptions): void {
   const { bootProtocol, memory } = machine;
   tell(
     `boots ${kernel} by ${bootProtocol.title} (${bootProtocol.name}), ${memory.size / 2 ** 20} MiB, CPUs: ${cpus}`,
   );
   if (append !== '') tell(`command line: ${append}`);
-  serial.forEach((spec, port) => tell(`com${port + 1}: ${formatSerialSpec(spec)}`));
 }
 
 /**
@@ -76,12 +70,15 @@ async function runConnected(
   interruption.listenToSignals();
   try {
     for (const [i, spec] of serial.entries()) {
-      const backend = await connectSerial(machine.serialPorts[i], spec, {
+      const port = machine.serialPorts[i];
+      const backend = await connectSerial(port, spec, {
         quit: status => interruption.end(status),
         fail: error => interruption.fail(error),
       });
       backend.finished.catch((error: Error) => interruption.fail(error));
       backends.push(backend);
+      // The name of a pseudo-terminal is known to nobody else.
+      if (verbose || spec.kind === 'pty') tell(`${port.name} is ${backend.where}`);
     }
     if (interruption.happened) {
       interruption.throwIfFailed();
@@ -89,8 +86,12 @@ async function runConnected(
       return true;
     }
     const result = await machine.run();
-    const complete = await outputGone(backends, result, interruption);
-    process.exitCode = (result.reason === 'stopped' ? interruption.status : undefined) ?? result.status;
+    const complete = await withProgress(
+      'waiting for the output to be read',
+      verbose,
+      outputGone(backends, result, interruption),
+    );
+    process.exitCode = interruption.status ?? result.status;
     await reportEnd(result, kernel, verbose);
     return complete;
   } finally {

@@ -28,6 +28,7 @@ interface RunFlags {
   readonly timeout?: number;
   readonly exitOn?: string | RegExp;
   readonly kvmDevice: string;
+  readonly acpi: boolean;
   readonly verbose?: true;
 }
 
@@ -90,6 +91,7 @@ function options(): Option[] {
     ).argParser(gather),
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
+    new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
     single('--kvm-device <path>', 'the KVM device', parsePath).default('/dev/kvm'),
     new Option('-v, --verbose', 'say on stderr what is done and how the run ended'),
   ];
@@ -103,10 +105,14 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
   const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
   const options = machineOptions(kernel, kernelArguments, flags, serial.length);
   // The machine's thread loads its code while this one loads its own.
-  const { warmUpMachineThread } = await import('../host/machine-worker-thread.js');
+  const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
   warmUpMachineThread();
-  const { runMachine } = await import('./run-machine.js');
-  await runMachine(kernel, options, { serial, verbose: flags.verbose ?? false });
+  try {
+    const { runMachine } = await import('./run-machine.js');
+    await runMachine(kernel, options, { serial, verbose: flags.verbose ?? false });
+  } finally {
+    await dismissMachineThread();
+  }
 }
 
 function machineOptions(
@@ -115,7 +121,7 @@ function machineOptions(
   flags: RunFlags,
   serialPorts: number,
 ): MachineOptions {
-  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice } = flags;
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi } = flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
@@ -125,6 +131,7 @@ function machineOptions(
     cpus,
     boot,
     kvmDevice,
+    acpi,
     serialPorts,
     modules: (flags.module ?? []).map(parseModule),
     ...(initrd !== undefined && { initrd }),

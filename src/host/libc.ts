@@ -97,7 +97,11 @@ export const cfmakeraw = libc.func('cfmakeraw', 'void', ['void *']) as unknown a
   termios: Uint8Array,
 ) => void;
 
-export const dup = libc.func('dup', 'int', ['int']) as unknown as (fd: number) => number;
+export const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as unknown as (
+  fd: number,
+  command: number,
+  argument: number,
+) => number;
 export const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as unknown as (
   pollfds: Uint8Array,
   count: number,

@@ -3,6 +3,7 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
+import { Latch } from '../vmm/latch.js';
 import type { DeviceContext } from '../vmm/machine/board.js';
 import { MachineWorker } from '../vmm/machine/machine-worker.js';
 import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
@@ -10,10 +11,26 @@ import { serializeError } from '../vmm/machine/serialize-error.js';
 import { interruptThread } from './kick-signal.js';
 import type { MachineThreadStart } from './machine-worker-thread.js';
 
-const [{ setup, port }] = (await once(parentPort!, 'message')) as [MachineThreadStart];
+const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
+if (start) await serve(start);
 
-function post(message: FromWorker): void {
-  port.postMessage(message);
+async function serve({ setup, port }: MachineThreadStart): Promise<void> {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  try {
+    const worker = new MachineWorker(setup, {
+      post,
+      receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
+      interrupt: interruptThread,
+      loadAccelerator,
+      loadDevice,
+    });
+    await worker.serve();
+  } catch (error) {
+    post({ type: 'crashed', error: serializeError(error) });
+  } finally {
+    port.close();
+    new Latch(setup.done).open();
+  }
 }
 
 async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {
@@ -35,17 +52,3 @@ async function loadDevice(url: string): Promise<MakeDevice> {
     throw new ConfigError(`the device module ${url} has no default export that makes a device`, { url });
   return module.default as MakeDevice;
 }
-
-try {
-  const worker = new MachineWorker(setup, {
-    post,
-    receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
-    interrupt: interruptThread,
-    loadAccelerator,
-    loadDevice,
-  });
-  await worker.serve();
-} catch (error) {
-  post({ type: 'crashed', error: serializeError(error) });
-}
-port.close();

@@ -7,6 +7,7 @@ import type {
   VcpuThreadSetup,
   WorkerSetup,
 } from '../vmm/machine/protocol.js';
+import { EXEC_ARGV } from './exec-argv.js';
 import { interruptThread } from './kick-signal.js';
 import { startMachineThread } from './machine-worker-thread.js';
 import { readWholeFile } from './read-file.js';
@@ -31,7 +32,10 @@ export const nodeHost: Host = {
   },
 
   startVcpu(setup: VcpuThreadSetup): VcpuThread {
-    const worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), { workerData: setup });
+    const worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
+      workerData: setup,
+      execArgv: EXEC_ARGV,
+    });
     return { onError: listener => worker.on('error', listener), exited: exited(worker) };
   },
 

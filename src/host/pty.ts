@@ -4,6 +4,9 @@ import { ConfigError } from '../errors.js';
 import * as libc from './libc.js';
 
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+/** No descriptor of a terminal may slip into a child: as long as one is open, the other side sees no end. */
+const O_CLOEXEC = 0o2000000;
+const F_DUPFD_CLOEXEC = 1030;
 const POLLHUP = 0x10;
 /** struct pollfd: descriptor, 16 bits of events to wait for, 16 bits of events that came. */
 const POLLFD_SIZE = 8;
@@ -11,6 +14,7 @@ const POLLFD_EVENTS_CAME = 6;
 /** More than struct termios has in any C library. */
 const TERMIOS_SIZE = 128;
 const TCSANOW = 0;
+const FIONREAD = 0x541b;
 
 /**
  * The controlling side of a pseudo-terminal. Others open its other side by its path, as often as they like; it is raw,
@@ -30,7 +34,7 @@ export class PseudoTerminal {
 
   /** @throws ConfigError when the host gives none */
   static open(): PseudoTerminal {
-    const fd = libc.posixOpenpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    const fd = libc.posixOpenpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) throw refused('posix_openpt');
     try {
       if (libc.grantpt(fd) < 0) throw refused('grantpt');
@@ -52,13 +56,25 @@ export class PseudoTerminal {
     return (this.pollfdView.getInt16(POLLFD_EVENTS_CAME, true) & POLLHUP) === 0;
   }
 
+  /** Bytes that wait at the other side to be read. Closing this side throws them away. */
+  get unread(): number {
+    const fd = openSync(this.path, O_RDWR | O_NOCTTY);
+    try {
+      const count = new Int32Array(1);
+      if (libc.ioctlStruct(fd, FIONREAD, new Uint8Array(count.buffer)) < 0) throw refused('FIONREAD');
+      return count[0];
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /**
    * What is typed at the other side, until everybody there has closed it; then the stream meets the error EIO and
    * another one can be made.
    */
   read(): ReadStream {
-    const fd = libc.dup(this.fd);
-    if (fd < 0) throw refused('dup');
+    const fd = libc.fcntl(this.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) throw refused('fcntl');
     return new ReadStream(fd);
   }
 

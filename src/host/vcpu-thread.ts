@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { MachineClock } from '../vmm/clock.js';
 import { Doorbell } from '../vmm/doorbell.js';
 import { KvmVcpu } from '../vmm/kvm/kvm-vcpu.js';
+import { Latch } from '../vmm/latch.js';
 import { HostTime } from '../vmm/machine/host-time.js';
 import type { VcpuThreadSetup } from '../vmm/machine/protocol.js';
 import { RemoteVcpu } from '../vmm/machine/vcpu-link.js';
@@ -12,8 +13,14 @@ const setup = workerData as VcpuThreadSetup;
 const doorbell = new Doorbell(setup.doorbell);
 const remote = new RemoteVcpu(setup.link, new Doorbell(setup.machineDoorbell, interruptThread));
 
-// Before anything touches the vCPU: the machine may have ended already.
-if (remote.passGate()) {
+try {
+  // Before anything touches the vCPU: the machine may have ended already.
+  if (remote.passGate()) serve();
+} finally {
+  new Latch(setup.done).open();
+}
+
+function serve(): void {
   const vcpu = new KvmVcpu(setup, remote, new MachineClock(new HostTime()));
   remote.rip = () => vcpu.rip();
   do {

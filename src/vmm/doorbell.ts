@@ -41,7 +41,7 @@ export class Doorbell {
   disown(): void {
     const { words } = this;
     Atomics.store(words, THREAD, 0);
-    for (let count = Atomics.load(words, INTERRUPTING); count !== 0; ) {
+    for (let count = Atomics.load(words, INTERRUPTING); count !== 0;) {
       Atomics.wait(words, INTERRUPTING, count);
       count = Atomics.load(words, INTERRUPTING);
     }

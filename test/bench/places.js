@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 const place = path => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** The command, as a user starts it. */
-export const CLI = place('dist/cli/main.js');
+export const CLI = place('dist/bundle/main.js');
 
 /**
  * A guest's kernel.

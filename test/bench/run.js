@@ -21,27 +21,35 @@ not. Sections: exits allocation cold-start idle memory; all of them by default.
   --help          show this
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string' },
-    exits: { type: 'string', default: '50000' },
-    clock: { type: 'string', default: 'processor' },
-    idle: { type: 'string', default: '10' },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
+const { values, positionals } = parseCommandLine();
 
 /** @type {Readonly<Record<string, () => Promise<import('./report.js').Figure[]>>>} */
 const SECTIONS = {
   exits: () =>
     measureExitCost({ rounds: count(values.rounds ?? '9'), exits: count(values.exits), clock: clock() }),
-  allocation: () => measureAllocation({ rounds: count(values.rounds ?? '3') }),
+  allocation: () => measureAllocation({ rounds: count(values.rounds ?? '5') }),
   'cold-start': () => measureColdStart({ rounds: count(values.rounds ?? '15') }),
   idle: () => measureIdle({ seconds: count(values.idle) }),
   memory: () => measureMemory(),
 };
+
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string' },
+        exits: { type: 'string', default: '50000' },
+        clock: { type: 'string', default: 'processor' },
+        idle: { type: 'string', default: '10' },
+        json: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(/** @type {Error} */ (error).message);
+  }
+}
 
 /** @param {string} text */
 function count(text) {

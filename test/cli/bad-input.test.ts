@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -13,15 +12,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
 import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
-import { temporaryFolder, tsvmm, type TsvmmOptions } from './tsvmm.js';
+import { makeFifo, temporaryFolder, tsvmm, type TsvmmOptions } from './tsvmm.js';
 
 /** What a case may need: its folder holds only what it made there. */
 interface Place {
   readonly folder: string;
   /** The path of a file with this content. */
-  file(name: string, content: Uint8Array | string): string;
+  readonly file: (name: string, content: Uint8Array | string) => string;
   /** The path of a file that has this size and takes no space. */
-  sparse(name: string, size: number): string;
+  readonly sparse: (name: string, size: number) => string;
 }
 
 /** A command line that cannot work. */
@@ -252,7 +251,7 @@ const SERIAL: readonly Case[] = [
   },
   {
     title: 'a serial FIFO that nobody reads',
-    args: ({ folder }) => ['run', '--serial', `file:${fifo(folder)}`, HELLO],
+    args: ({ folder }) => ['run', '--serial', `file:${makeFifo(folder)}`, HELLO],
     message: /nobody reads it; start its reader first/,
     needsAccelerator: true,
   },
@@ -301,7 +300,7 @@ const FILES: readonly Case[] = [
     message: /symbolic links/,
   },
   { title: 'a folder', args: inFolder(({ folder }) => folder), message: /it is a directory/ },
-  { title: 'a FIFO', args: inFolder(({ folder }) => fifo(folder)), message: /it is a FIFO/ },
+  { title: 'a FIFO', args: inFolder(({ folder }) => makeFifo(folder)), message: /it is a FIFO/ },
   { title: '/dev/zero', args: run('/dev/zero'), message: /cannot read kernel \/dev\/zero: it is a device/ },
   { title: '/dev/null', args: run('/dev/null'), message: /it is a device/ },
   { title: 'inspect of /dev/zero', args: () => ['inspect', '/dev/zero'], message: /it is a device/ },
@@ -440,7 +439,7 @@ const KVM_DEVICES: readonly Case[] = [
   {
     title: 'a folder as the KVM device',
     args: ({ folder }) => ['run', '--kvm-device', folder, HELLO],
-    message: /cannot open .*: EISDIR/,
+    message: / is a directory, not a KVM device/,
   },
   {
     title: '/dev/null as the KVM device',
@@ -528,12 +527,6 @@ function placeIn(folder: string): Place {
       return path;
     },
   };
-}
-
-function fifo(folder: string): string {
-  const path = join(folder, 'fifo');
-  execFileSync('mkfifo', [path]);
-  return path;
 }
 
 function loop(folder: string): string {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 /** The program as users start it. */
-export const MAIN = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+export const MAIN = new URL('../../dist/bundle/main.js', import.meta.url).pathname;
 
 /** A hung process fails its test this way; a host that emulates guests, with other tests beside, is slow. */
 const HUNG_MS = 45_000;
@@ -74,22 +74,41 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** A FIFO in this folder. */
+export function makeFifo(folder: string): string {
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
 /** Gathers what a stream says and waits for pieces of it. */
 export class Transcript {
   text = '';
+  private readonly pieces: Buffer[] = [];
+  /** Resolves at the end of the stream. */
+  readonly ended: Promise<void>;
   private readonly waiters = new Set<() => void>();
-  private ended = false;
+  private hasEnded = false;
 
   constructor(stream: NodeJS.ReadableStream) {
+    const decoder = new TextDecoder();
     stream.on('data', (data: Buffer) => {
-      this.text += data.toString('latin1');
+      this.pieces.push(data);
+      this.text += decoder.decode(data, { stream: true });
       this.wake();
     });
-    const end = (): void => {
-      this.ended = true;
-      this.wake();
-    };
-    stream.on('end', end).on('close', end);
+    this.ended = new Promise(resolve => {
+      const end = (): void => {
+        this.hasEnded = true;
+        this.wake();
+        resolve();
+      };
+      stream.on('end', end).on('close', end);
+    });
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.pieces);
   }
 
   /** Waits until the text matches. @throws when the stream ends before that */
@@ -97,7 +116,7 @@ export class Transcript {
     for (;;) {
       const match = pattern.exec(this.text);
       if (match) return match;
-      if (this.ended) throw new Error(`ended without ${String(pattern)}: ${JSON.stringify(this.text)}`);
+      if (this.hasEnded) throw new Error(`ended without ${String(pattern)}: ${JSON.stringify(this.text)}`);
       await new Promise<void>(resolve => this.waiters.add(resolve));
     }
   }

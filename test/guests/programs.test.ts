@@ -47,7 +47,11 @@ onEachAccelerator('every program of guests/', accel => {
     });
 
     test(`idle, ${cpus} vCPUs`, async () => {
-      const { result, text } = await runGuest('idle.elf', { accel, cpus, exitOn: /^idle\.started PASS.*\n/m });
+      const { result, text } = await runGuest('idle.elf', {
+        accel,
+        cpus,
+        exitOn: /^idle\.started PASS.*\n/m,
+      });
       expect(parseGuestOutput(text).checks).toMatchObject([{ name: 'started', passed: true }]);
       expect(result).toMatchObject({ reason: 'matched', status: 0 });
     });

@@ -1,5 +1,7 @@
 /** A serial port's far end. */
 export interface SerialBackend {
+  /** Where the port goes, for people. */
+  readonly where: string;
   /**
    * Resolves once the run is over and all output has gone where it should.
    * @throws OutputError as soon as output cannot be written

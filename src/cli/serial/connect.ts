@@ -30,6 +30,6 @@ export async function connectSerial(
     }
     case 'none':
       // A port that nobody reads drops its output.
-      return { finished: Promise.resolve(), patienceMs: 0, close: () => undefined };
+      return { where: 'not connected', finished: Promise.resolve(), patienceMs: 0, close: () => undefined };
   }
 }

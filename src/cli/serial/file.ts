@@ -17,6 +17,7 @@ export async function connectFile(port: SerialPort, path: string): Promise<Seria
   // Heard by the callbacks of those who write.
   output.on('error', () => undefined);
   return {
+    where: path,
     finished: copy(port, output, path),
     patienceMs: Infinity,
     close: () => output.destroy(),

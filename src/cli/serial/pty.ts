@@ -3,7 +3,6 @@ import type { ReadStream } from 'node:tty';
 import { PseudoTerminal } from '../../host/pty.js';
 import type { SerialPort } from '../../vmm/machine/serial-port.js';
 import { OutputError } from '../output.js';
-import { tell } from '../report-error.js';
 import type { BackendContext, SerialBackend } from './backend.js';
 import { PatientOutput } from './patient-output.js';
 
@@ -11,14 +10,14 @@ import { PatientOutput } from './patient-output.js';
 const PATIENCE_MS = 2000;
 /** No event tells that somebody opens the terminal: how often to look. */
 const LOOK_MS = 100;
-/** No event tells that there is room again in a full terminal: how often to try. */
+/** No event tells that a terminal's reader has taken something: how often to look. */
 const RETRY_MS = 5;
 
-/** A serial port at a new pseudo-terminal, whose name is told on stderr. @throws ConfigError when there is none */
+/** A serial port at a new pseudo-terminal. @throws ConfigError when there is none */
 export function connectPty(port: SerialPort, { fail }: BackendContext): SerialBackend {
   const line = new PtyLine(port, PseudoTerminal.open(), fail);
-  tell(`${port.name} is ${line.path}`);
   return {
+    where: line.path,
     finished: line.run(),
     patienceMs: PATIENCE_MS,
     close: () => line.close(),
@@ -47,8 +46,9 @@ class PtyLine {
     return this.pty.path;
   }
 
-  run(): Promise<void> {
-    return this.output.take(this.port);
+  async run(): Promise<void> {
+    await this.output.take(this.port);
+    await this.untilRead();
   }
 
   close(): void {
@@ -73,6 +73,15 @@ class PtyLine {
     });
     input.on('close', () => (this.input = undefined));
     void this.output.flush();
+  }
+
+  /** Closing the terminal throws away what its reader has not taken. */
+  private async untilRead(): Promise<void> {
+    // Twice: the host moves bytes to where they are counted in the background.
+    for (let empty = 0; empty < 2 && !this.closed && this.pty.isOpened; ) {
+      empty = this.pty.unread === 0 ? empty + 1 : 0;
+      await delay(RETRY_MS);
+    }
   }
 
   private async send(data: Uint8Array): Promise<number> {

@@ -36,11 +36,6 @@ export function parseSerialSpecs(texts: readonly string[]): SerialSpec[] {
   return specs;
 }
 
-/** A specification as it is written on the command line. */
-export function formatSerialSpec(spec: SerialSpec): string {
-  return 'path' in spec ? `${spec.kind}:${spec.path}` : spec.kind;
-}
-
 function parseSerialSpec(text: string): SerialSpec {
   const colon = text.indexOf(':');
   const [kind, path] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];

@@ -13,6 +13,7 @@ const BELL = '\x07';
 export function connectStdio(port: SerialPort, context: BackendContext): SerialBackend {
   const disconnect = process.stdin.isTTY ? connectKeyboard(port, context) : connectPipe(port, context);
   return {
+    where: 'stdio',
     finished: copyToStdout(port),
     patienceMs: Infinity,
     close: () => {
@@ -35,7 +36,7 @@ function connectKeyboard(port: SerialPort, context: BackendContext): () => void 
   const { stdin } = process;
   const keys = new EscapeKeys({
     quit: () => context.quit(ExitStatus.Quit),
-    help: () => process.stderr.write(`\r\n${KEYS.join('\r\n')}\r\n`),
+    help: () => process.stderr.write(`\n${KEYS.join('\n')}\n`),
   });
   let ahead = 0;
   const onTyped = (typed: Uint8Array): void => {

@@ -25,6 +25,7 @@ export async function connectUnixSocket(
   const server = createServer({ allowHalfOpen: true }, client => line.accept(client));
   await listen(server, path);
   return {
+    where: `a socket at ${path}`,
     finished: line.run(),
     patienceMs: PATIENCE_MS,
     close: () => {

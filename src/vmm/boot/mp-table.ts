@@ -1,3 +1,4 @@
+import { setChecksum } from '../checksum.js';
 import { blob, seq, u16, u32, u8 } from 'buffer-layout';
 import { ConfigError } from '../../errors.js';
 import { ascii, encode, offsetOf, structure } from '../layout.js';
@@ -171,7 +172,8 @@ function floatingPointer(configuration: number): Uint8Array {
     // There is a configuration table, and no IMCR: the machine starts in virtual wire mode.
     features: [0, 0, 0, 0, 0],
   });
-  return withChecksum(pointer, offsetOf(FLOATING_POINTER, 'checksum'));
+  setChecksum(pointer, offsetOf(FLOATING_POINTER, 'checksum'));
+  return pointer;
 }
 
 function configurationTable(cpus: number): Uint8Array {
@@ -201,7 +203,8 @@ function configurationTable(cpus: number): Uint8Array {
     localApic: LOCAL_APIC_ADDRESS,
   });
   const table = Buffer.concat([header, body]);
-  return withChecksum(table, offsetOf(CONFIGURATION_HEADER, 'checksum'));
+  setChecksum(table, offsetOf(CONFIGURATION_HEADER, 'checksum'));
+  return table;
 }
 
 function processor(apicId: number): Uint8Array {
@@ -242,11 +245,4 @@ function localInterrupt(interruptType: number, pin: number): Uint8Array {
     apicId: ALL_LOCAL_APICS,
     pin,
   });
-}
-
-/** Sets the byte at `offset` so that all bytes add up to 0. */
-function withChecksum(bytes: Uint8Array, offset: number): Uint8Array {
-  bytes[offset] = 0;
-  bytes[offset] = -bytes.reduce((sum, byte) => sum + byte, 0);
-  return bytes;
 }

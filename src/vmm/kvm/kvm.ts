@@ -118,6 +118,8 @@ function whyNotOpened(path: string, cause: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return `no permission to open ${path}: add yourself to the kvm group (sudo usermod -aG kvm $USER) and log in again`;
+    case 'EISDIR':
+      return `${path} is a directory, not a KVM device`;
     case 'ENODEV':
     case 'ENXIO':
       return `${path} is there but no KVM driver is behind it: load the kvm-intel or kvm-amd module`;

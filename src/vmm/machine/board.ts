@@ -8,7 +8,7 @@ import { Pit } from '../../devices/legacy/pit.js';
 import { PostCode } from '../../devices/legacy/post-code.js';
 import { ResetControl } from '../../devices/legacy/reset-control.js';
 import { Rtc } from '../../devices/legacy/rtc.js';
-import { COM1, COM2, COM3, COM4, Uart16550 } from '../../devices/legacy/uart16550.js';
+import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
 import type { Vm } from '../accelerator.js';
 import { BusConflictError, hex } from '../../errors.js';
 import { Bus } from '../bus/bus.js';
@@ -25,9 +25,6 @@ const IOAPIC_PINS = 24;
 const ISA_INTERRUPTS = 16;
 /** IRQ 0 is wired to IOAPIC pin 2, since pin 0 carries the PIC (MP specification 1.4, 3.6.2.1, variant with override). */
 const TIMER_PIN = 2;
-
-/** The serial ports of a PC, in their order. */
-export const COM_PORTS = [COM1, COM2, COM3, COM4] as const;
 
 /** What a device may use of its machine. */
 export interface DeviceContext {
@@ -118,7 +115,11 @@ export class Board implements DeviceContext {
   private refuseRam(owner: string, { base, size }: BusRange): void {
     const ram = this.memory.segments.find(({ gpa, size: bytes }) => base < gpa + bytes && gpa < base + size);
     if (!ram) return;
-    throw new BusConflictError(`${owner} claims mmio ${hex(base)}+${hex(size)}, which is RAM`, { owner, base, size });
+    throw new BusConflictError(`${owner} claims mmio ${hex(base)}+${hex(size)}, which is RAM`, {
+      owner,
+      base,
+      size,
+    });
   }
 
   device(name: string): Device | undefined {

@@ -4,8 +4,6 @@ import type { CustomDevice, DeviceOption } from './options.js';
 import type { ModuleDeviceSetup, RemoteAccess, RemoteDeviceSetup, ToWorker } from './protocol.js';
 import type { RemoteReply } from './remote-device.js';
 
-const ALL_ONES = 0xffff_ffff;
-
 type RangeOption = Exclude<DeviceOption, { module: unknown }>;
 
 /** The caller's own devices: those on the control thread, and the modules that the machine worker is to load. */
@@ -13,9 +11,6 @@ export class CustomDevices {
   readonly remote: readonly RemoteDeviceSetup[];
   readonly modules: readonly ModuleDeviceSetup[];
   private readonly options: readonly RangeOption[];
-  /** The guest waits for an answer. */
-  private waiting = false;
-  private released = false;
 
   constructor(
     options: readonly DeviceOption[],
@@ -46,34 +41,20 @@ export class CustomDevices {
   }
 
   /** Answers one access of the guest. Rejects with what the device threw; the guest reads all ones then. */
-  async serve(access: RemoteAccess): Promise<void> {
-    let answer = ALL_ONES;
-    this.waiting = true;
+  async serve({ device, direction, offset, size, value }: RemoteAccess): Promise<void> {
+    let answer = 0xffff_ffff;
     try {
-      if (!this.released) answer = await this.call(access);
+      const target: CustomDevice = this.options[device].device;
+      if (direction === 'write') await target.write?.(offset, size, value);
+      else if (target.read) answer = await target.read(offset, size);
     } finally {
-      this.answer(answer);
+      this.reply.answer(answer);
     }
   }
 
   /** The run is to end: the guest waits for no device any longer, and reads all ones from each. */
   release(): void {
-    this.released = true;
-    this.answer(ALL_ONES);
-  }
-
-  private async call({ device, direction, offset, size, value }: RemoteAccess): Promise<number> {
-    const target: CustomDevice = this.options[device].device;
-    if (direction === 'write') await target.write?.(offset, size, value);
-    else if (target.read) return await target.read(offset, size);
-    return ALL_ONES;
-  }
-
-  /** Once for each access: a device may still answer when the guest no longer waits. */
-  private answer(value: number): void {
-    if (!this.waiting) return;
-    this.reply.answer(value);
-    this.waiting = false;
+    this.reply.release();
   }
 }
 

@@ -2,6 +2,7 @@ import type { ExitHandlers } from '../accelerator.js';
 import { NO_DEVICES } from '../bus/dispatch.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import { Latch } from '../latch.js';
 import type { PowerSwitch } from '../power-switch.js';
 import type { VcpuThreadSetup } from './protocol.js';
 import { VcpuLink } from './vcpu-link.js';
@@ -21,6 +22,7 @@ export class FurtherVcpus {
       ...vcpu,
       machineDoorbell: machineDoorbell.buffer,
       link: VcpuLink.allocate(),
+      done: Latch.allocate(),
     }));
     this.links = this.setups.map(
       ({ index, link, doorbell }) => new VcpuLink(index, link, new Doorbell(doorbell, interrupt)),
@@ -40,7 +42,10 @@ export class FurtherVcpus {
       const end = link.end;
       if (end) {
         const reason = end.reason === 'shutdown' ? 'triple-fault' : 'failed';
-        const failure = end.failure ?? { reason: end.reason === 'shutdown' ? reason : end.reason, details: {} };
+        const failure = end.failure ?? {
+          reason: end.reason === 'shutdown' ? reason : end.reason,
+          details: {},
+        };
         power.finish({ reason, vcpu: link.index, failure });
       }
     }

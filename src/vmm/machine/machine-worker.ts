@@ -140,8 +140,7 @@ export class MachineWorker {
     const end = power.end!;
     this.host.post({
       type: 'ended',
-      end:
-        end.vcpu === undefined ? end : { ...end, failure: describeFailure(end, this.vm, this.memory) },
+      end: end.vcpu === undefined ? end : { ...end, failure: describeFailure(end, this.vm, this.memory) },
       exits: vm.exits + this.further.exits,
       elapsedMs: this.time.elapsed() / 1e6,
       unclaimed: this.unclaimed(),

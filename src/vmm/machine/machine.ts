@@ -1,3 +1,5 @@
+import { writeAcpiTables } from '../../acpi/index.js';
+import { COM_PORTS } from '../../devices/legacy/uart16550.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
@@ -8,6 +10,7 @@ import { writeMpTable } from '../boot/mp-table.js';
 import type { BootModule, BootProtocol } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
 import { Doorbell } from '../doorbell.js';
+import { Latch } from '../latch.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -22,6 +25,8 @@ import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
 
 const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
+/** How long a process that ends waits for its threads, in ms. */
+const LAST_WAIT_MS = 2000;
 
 /** Where a machine is in its life. */
 type Phase = 'built' | 'running' | 'ended' | 'closed';
@@ -51,6 +56,8 @@ export class Machine {
   private readonly worker: WorkerLink;
   private readonly threads: VcpuThread[] = [];
   private readonly links: VcpuLink[] = [];
+  /** For each thread, open when it is through. */
+  private readonly done = [new Latch(Latch.allocate())];
   private readonly custom: CustomDevices;
   private readonly ready = deferred<void>();
   private readonly finished = deferred<RunResult>();
@@ -99,13 +106,17 @@ export class Machine {
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
       remoteReply: reply.buffer,
+      done: this.done[0].buffer,
     });
     this.worker.onMessage(message => this.receive(message));
     this.worker.onError(error => this.crash(error));
     void this.worker.exited.then(() => {
+      this.done[0].open();
       this.stopThreads();
       this.crash(
-        this.phase === 'closed' ? closedError() : new TsvmmError('WORKER', 'the machine worker has ended early'),
+        this.phase === 'closed'
+          ? closedError()
+          : new TsvmmError('WORKER', 'the machine worker has ended early'),
       );
     });
     this.forgetExit = host.onExit(() => this.letGo());
@@ -125,7 +136,7 @@ export class Machine {
     ]);
     const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes);
-    writeMpTable(memory, checked.cpus);
+    const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, memory, protocol });
     try {
@@ -137,6 +148,7 @@ export class Machine {
           ...(initrd && { initrd }),
           modules,
           cpus: checked.cpus,
+          ...(rsdp !== undefined && { rsdp }),
         },
         memory,
       );
@@ -342,11 +354,16 @@ export class Machine {
 
   private startVcpu(setup: VcpuThreadSetup): void {
     const { index, link, doorbell } = setup;
+    const done = new Latch(setup.done);
     const thread = this.host.startVcpu(setup);
     thread.onError(error => this.crash(error));
-    // Also if it ended by an error of its own: the machine would wait for it for ever.
-    void thread.exited.then(() => new RemoteVcpu(link, this.doorbell).leave());
+    void thread.exited.then(() => {
+      done.open();
+      // Also if it ended by an error of its own: the machine would wait for it for ever.
+      new RemoteVcpu(link, this.doorbell).leave();
+    });
     this.threads.push(thread);
+    this.done.push(done);
     this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.host.interrupt)));
   }
 
@@ -379,10 +396,16 @@ export class Machine {
     return [...this.serialPorts, this.debugConsole];
   }
 
-  /** The process ends: threads inside the guest come out, so that it can. The worker may not get to stop the others. */
+  /**
+   * The process ends, and there is no event loop any more: threads inside the guest come out, so that it can. Node ends
+   * them by force next, and aborts when one of them is in native code then: they are given the time to be through.
+   */
   private letGo(): void {
     this.stopThreads();
     this.post({ type: 'close' });
+    this.releaseGuest();
+    const deadline = performance.now() + LAST_WAIT_MS;
+    for (const latch of this.done) latch.wait(deadline - performance.now());
   }
 }
 
@@ -390,6 +413,15 @@ interface MachineParts {
   readonly accelerator: Awaited<ReturnType<Host['chooseAccelerator']>>;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
+}
+
+/** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
+function writeFirmwareTables(
+  memory: GuestMemory,
+  { cpus, serialPorts, acpi }: CheckedOptions,
+): number | undefined {
+  writeMpTable(memory, cpus);
+  return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
 }
 
 function closedError(): TsvmmError {

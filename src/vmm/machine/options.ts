@@ -105,7 +105,15 @@ export interface CheckedOptions extends MachineOptions {
 
 /** @throws ConfigError that names the first option that makes no sense */
 export function checkOptions(options: MachineOptions): CheckedOptions {
-  const { cpus = 1, accel = 'auto', boot = 'auto', serialPorts = 1, append = '', acpi = true, timeoutMs } = options;
+  const {
+    cpus = 1,
+    accel = 'auto',
+    boot = 'auto',
+    serialPorts = 1,
+    append = '',
+    acpi = true,
+    timeoutMs,
+  } = options;
   requireWhole('cpus', cpus, 1, 254);
   requireWhole('serialPorts', serialPorts, 1, 4);
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);

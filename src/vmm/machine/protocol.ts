@@ -45,6 +45,8 @@ export interface WorkerSetup {
   readonly moduleDevices: readonly ModuleDeviceSetup[];
   /** One block for the answers of all remote devices: the machine waits for one at a time. */
   readonly remoteReply: SharedArrayBuffer;
+  /** A latch that the thread opens when it is through with all native code. */
+  readonly done: SharedArrayBuffer;
 }
 
 /** What the control thread can ask. */
@@ -118,6 +120,8 @@ export interface RemoteAccess {
 export interface VcpuThreadSetup extends KvmVcpuHandle {
   readonly machineDoorbell: SharedArrayBuffer;
   readonly link: SharedArrayBuffer;
+  /** A latch that the thread opens when it is through with all native code. */
+  readonly done: SharedArrayBuffer;
 }
 
 /** An error on its way between threads, where classes are lost. */

@@ -3,8 +3,13 @@ import type { RemoteAccess, RemoteDeviceSetup } from './protocol.js';
 
 const STATE = 0;
 const VALUE = 1;
-const WAITING = 1;
+
+/** STATE. RELEASED is final: nobody waits any longer. */
 const ANSWERED = 0;
+const WAITING = 1;
+const RELEASED = 2;
+
+const ALL_ONES = 0xffff_ffff;
 
 /** The block in which the control thread answers the machine worker, which waits meanwhile. */
 export class RemoteReply {
@@ -18,19 +23,25 @@ export class RemoteReply {
     return new SharedArrayBuffer(8);
   }
 
-  /** Machine worker: posts a question and sleeps until it is answered. */
+  /** Machine worker: posts a question and sleeps until it is answered. All ones without a question once released. */
   ask(post: () => void): number {
-    Atomics.store(this.words, STATE, WAITING);
+    if (Atomics.compareExchange(this.words, STATE, ANSWERED, WAITING) === RELEASED) return ALL_ONES;
     post();
     while (Atomics.load(this.words, STATE) === WAITING) Atomics.wait(this.words, STATE, WAITING);
-    return this.words[VALUE] >>> 0;
+    return Atomics.load(this.words, STATE) === RELEASED ? ALL_ONES : this.words[VALUE] >>> 0;
   }
 
-  /** Control thread: answers. */
+  /** Control thread: answers the question that waits. Too late once released. */
   answer(value: number): void {
     // From a caller's own code: whatever it returned is made a number.
     this.words[VALUE] = Number(value) | 0;
-    Atomics.store(this.words, STATE, ANSWERED);
+    Atomics.compareExchange(this.words, STATE, WAITING, ANSWERED);
+    Atomics.notify(this.words, STATE);
+  }
+
+  /** Control thread: nothing is asked any longer, and what waits goes on with all ones. */
+  release(): void {
+    Atomics.store(this.words, STATE, RELEASED);
     Atomics.notify(this.words, STATE);
   }
 }

@@ -280,5 +280,7 @@ function encodeFailure(failure: VcpuFailure | undefined): Uint8Array {
   const reason = failure.reason.slice(0, MAX_REASON);
   const details = Object.entries(failure.details).map(([key, value]) => [key, String(value)] as const);
   const whole = new TextEncoder().encode(JSON.stringify({ reason, details: Object.fromEntries(details) }));
-  return whole.length <= TEXT_SIZE ? whole : new TextEncoder().encode(JSON.stringify({ reason, details: {} }));
+  return whole.length <= TEXT_SIZE
+    ? whole
+    : new TextEncoder().encode(JSON.stringify({ reason, details: {} }));
 }

@@ -130,7 +130,8 @@ describe('a bound block', () => {
 
 describe('a block', () => {
   it('refuses registers that overlap in one direction', () => {
-    const overlapping = (a: Ways, b: Ways) => () => new RegisterBlock([register('A', 0, 4, a), register('B', 2, 2, b)]);
+    const overlapping = (a: Ways, b: Ways) => () =>
+      new RegisterBlock([register('A', 0, 4, a), register('B', 2, 2, b)]);
     expect(overlapping('rw', 'r')).toThrow(/A and B overlap/);
     expect(overlapping('w', 'rw')).toThrow(/A and B overlap/);
     expect(overlapping('r', 'w')).not.toThrow();
@@ -139,7 +140,9 @@ describe('a block', () => {
 
 /** Registers side by side, some places empty. */
 const layouts = fc
-  .array(fc.constantFrom<[AccessSize, boolean]>([1, true], [1, false], [2, true], [4, true]), { maxLength: 12 })
+  .array(fc.constantFrom<[AccessSize, boolean]>([1, true], [1, false], [2, true], [4, true]), {
+    maxLength: 12,
+  })
   .map(parts => {
     const registers: Register<Device>[] = [];
     let at = 0;
@@ -164,10 +167,15 @@ describe('any access', () => {
           for (const { name, offset: at, width } of registers) {
             for (let i = 0; i < width; i++) memory[at + i] = bytes[at + i];
             const value = Array.from({ length: width }, (_, i) => bytes[at + i] * 2 ** (8 * i));
-            device.values.set(name, value.reduce((sum, part) => sum + part, 0));
+            device.values.set(
+              name,
+              value.reduce((sum, part) => sum + part, 0),
+            );
           }
           const expected = Array.from({ length: size }, (_, i) => memory[offset + i] * 2 ** (8 * i));
-          expect(new RegisterBlock(registers).read(device, offset, size)).toBe(expected.reduce((a, b) => a + b, 0));
+          expect(new RegisterBlock(registers).read(device, offset, size)).toBe(
+            expected.reduce((a, b) => a + b, 0),
+          );
           expect(new Set(device.log).size).toBe(device.log.length);
         },
       ),
@@ -187,7 +195,10 @@ describe('any access', () => {
           new RegisterBlock(registers).write(device, offset, size, value);
           const end = offset + size;
           const expected = registers
-            .filter(({ offset: at, width }) => (at >= offset && at + width <= end) || (at === offset && width > size))
+            .filter(
+              ({ offset: at, width }) =>
+                (at >= offset && at + width <= end) || (at === offset && width > size),
+            )
             .map(({ name, offset: at, width }) => {
               const part = Math.floor(value / 2 ** (8 * (at - offset))) % 2 ** (8 * width);
               return `write ${name} 0x${part.toString(16)}`;

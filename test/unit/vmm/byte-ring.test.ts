@@ -51,7 +51,10 @@ describe('a ring', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('write' as const), data: bytes }),
       fc.record({ kind: fc.constant('push' as const), data: fc.uint8Array({ minLength: 1, maxLength: 1 }) }),
-      fc.record({ kind: fc.constantFrom('shift' as const, 'read' as const), data: fc.constant(new Uint8Array()) }),
+      fc.record({
+        kind: fc.constantFrom('shift' as const, 'read' as const),
+        data: fc.constant(new Uint8Array()),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), steps => {
@@ -70,7 +73,10 @@ describe('a ring', () => {
             expect(Array.from(r.read())).toEqual(model);
             model = [];
           }
-          expect({ length: r.length, space: r.space }).toEqual({ length: model.length, space: 8 - model.length });
+          expect({ length: r.length, space: r.space }).toEqual({
+            length: model.length,
+            space: 8 - model.length,
+          });
         }
       }),
     );
@@ -165,7 +171,8 @@ describe('between two threads', () => {
         for (;;) {
           const before = Atomics.load(bell, 0);
           if (ring.push(sent & 0xff)) break;
-          if (ring.awaitSpace() && Atomics.wait(bell, 0, before, 30_000) === 'timed-out') return `stuck at ${sent}`;
+          if (ring.awaitSpace() && Atomics.wait(bell, 0, before, 30_000) === 'timed-out')
+            return `stuck at ${sent}`;
         }
       }
       return 'done';

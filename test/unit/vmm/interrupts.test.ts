@@ -30,8 +30,14 @@ describe('an interrupt line', () => {
     const line = router.line(0);
     line.set(true);
     line.set(false);
-    expect(pic.calls).toEqual([[0, true], [0, false]]);
-    expect(ioapic.calls).toEqual([[2, true], [2, false]]);
+    expect(pic.calls).toEqual([
+      [0, true],
+      [0, false],
+    ]);
+    expect(ioapic.calls).toEqual([
+      [2, true],
+      [2, false],
+    ]);
   });
 
   it('is heard only when its level changes', () => {
@@ -42,7 +48,10 @@ describe('an interrupt line', () => {
     line.set(true);
     line.set(false);
     line.set(false);
-    expect(ioapic.calls).toEqual([[1, true], [1, false]]);
+    expect(ioapic.calls).toEqual([
+      [1, true],
+      [1, false],
+    ]);
   });
 
   it('that is routed nowhere has a level all the same', () => {
@@ -65,7 +74,10 @@ describe('a shared interrupt', () => {
     a.set(false);
     expect(router.level(1)).toBe(true);
     b.set(false);
-    expect(ioapic.calls).toEqual([[1, true], [1, false]]);
+    expect(ioapic.calls).toEqual([
+      [1, true],
+      [1, false],
+    ]);
   });
 
   it('is the OR of its lines, and a controller hears of each change once', () => {

@@ -22,7 +22,8 @@ describe('the exit status', () => {
   });
 
   it('never makes a guest that failed look successful', () => {
-    for (let code = 1; code < 2 ** 32; code = code * 2 + 1) expect(exitStatus({ reason: 'exit', code })).not.toBe(0);
+    for (let code = 1; code < 2 ** 32; code = code * 2 + 1)
+      expect(exitStatus({ reason: 'exit', code })).not.toBe(0);
     expect(exitStatus({ reason: 'exit', code: 0x100 })).not.toBe(0);
   });
 });

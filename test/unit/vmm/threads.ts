@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ByteRing } from '../../../src/vmm/byte-ring.js';
 import type { Doorbell } from '../../../src/vmm/doorbell.js';
+import type { Latch } from '../../../src/vmm/latch.js';
 import type { RemoteReply } from '../../../src/vmm/machine/remote-device.js';
 import type { RingSink } from '../../../src/vmm/machine/ring-sink.js';
 import type { RemoteVcpu, VcpuLink } from '../../../src/vmm/machine/vcpu-link.js';
@@ -9,13 +10,21 @@ import type { RemoteVcpu, VcpuLink } from '../../../src/vmm/machine/vcpu-link.js
 export interface ThreadModules {
   readonly ByteRing: typeof ByteRing;
   readonly Doorbell: typeof Doorbell;
+  readonly Latch: typeof Latch;
   readonly RemoteReply: typeof RemoteReply;
   readonly RemoteVcpu: typeof RemoteVcpu;
   readonly RingSink: typeof RingSink;
   readonly VcpuLink: typeof VcpuLink;
 }
 
-const MODULES = ['byte-ring', 'doorbell', 'machine/remote-device', 'machine/ring-sink', 'machine/vcpu-link'];
+const MODULES = [
+  'byte-ring',
+  'doorbell',
+  'latch',
+  'machine/remote-device',
+  'machine/ring-sink',
+  'machine/vcpu-link',
+];
 
 /**
  * Runs `body` on a thread of its own. It must not use anything but its parameters: only its text gets there.

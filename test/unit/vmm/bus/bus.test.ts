@@ -50,7 +50,9 @@ describe('claims', () => {
     const bus = new Bus('port', LIMIT);
     bus.claim('pit', range(0x100, 0x10));
     expect(() => bus.claim('rtc', range(base, size))).toThrow(BusConflictError);
-    expect(() => bus.claim('rtc', range(base, size))).toThrow(/^rtc claims port .*, which pit holds from 0x100\+0x10$/);
+    expect(() => bus.claim('rtc', range(base, size))).toThrow(
+      /^rtc claims port .*, which pit holds from 0x100\+0x10$/,
+    );
     expect(bus.list()).toHaveLength(1);
   });
 
@@ -113,7 +115,11 @@ describe('accesses', () => {
 
   it('go where a naive search finds them, whatever was accessed before', () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('claim' as const), base: fc.nat(70), size: fc.integer({ min: 1, max: 9 }) }),
+      fc.record({
+        kind: fc.constant('claim' as const),
+        base: fc.nat(70),
+        size: fc.integer({ min: 1, max: 9 }),
+      }),
       fc.record({ kind: fc.constant('release' as const), base: fc.nat(70), size: fc.constant(0) }),
       fc.record({ kind: fc.constant('access' as const), base: fc.nat(70), size: fc.constantFrom(...SIZES) }),
     );
@@ -185,7 +191,10 @@ describe('registerOf', () => {
     const bus = new Bus('port', LIMIT);
     const named = new Recorder();
     bus.claim('plain', range(0x60, 5));
-    bus.claim('named', range(0x70, 2, Object.assign(named, { registerName: (at: number, way: string) => `${way}${at}` })));
+    bus.claim(
+      'named',
+      range(0x70, 2, Object.assign(named, { registerName: (at: number, way: string) => `${way}${at}` })),
+    );
     expect(registerOf(bus.at(0x64)!, 0x64, 'read')).toBe('0x4');
     expect(registerOf(bus.at(0x71)!, 0x71, 'write')).toBe('write1');
   });

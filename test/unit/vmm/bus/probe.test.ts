@@ -35,7 +35,9 @@ class Rig {
 
   probe(filter: ProbeFilter, inner = this.dispatcher as ProbedDispatcher | Dispatcher): Probe {
     const batches: ProbeBatch[] = [];
-    const recorder: ProbeRecorder = new ProbeRecorder(filter.registers ?? false, () => batches.push(recorder.take()));
+    const recorder: ProbeRecorder = new ProbeRecorder(filter.registers ?? false, () =>
+      batches.push(recorder.take()),
+    );
     const context = { vcpu: () => this.vcpu, rip: () => 0xffff_8000_0000_0000n + BigInt(++this.rips) };
     const handlers = new ProbedDispatcher(inner, this.dispatcher, filter, context, recorder);
     return {
@@ -96,10 +98,24 @@ describe('a probe', () => {
     const mmio = { ...common, space: 'mmio' };
     expect(events()).toEqual([
       { ...port, direction: 'write', address: 0x3f8, size: 1, value: 0x41, register: 'com1 THR' },
-      { ...mmio, direction: 'write', address: 0xfec0_0010, size: 4, value: 0x8000_0001, register: 'ioapic 0x10' },
+      {
+        ...mmio,
+        direction: 'write',
+        address: 0xfec0_0010,
+        size: 4,
+        value: 0x8000_0001,
+        register: 'ioapic 0x10',
+      },
       { ...port, direction: 'write', address: 0x80, size: 1, value: 7, register: undefined },
       { ...port, direction: 'read', address: 0x3f8, size: 1, value: 0x60, register: 'com1 RBR' },
-      { ...mmio, direction: 'read', address: 0xfec0_0010, size: 4, value: 0x1234_5678, register: 'ioapic 0x10' },
+      {
+        ...mmio,
+        direction: 'read',
+        address: 0xfec0_0010,
+        size: 4,
+        value: 0x1234_5678,
+        register: 'ioapic 0x10',
+      },
       { ...mmio, direction: 'read', address: 0xf_0000_0000, size: 2, value: 0xffff, register: undefined },
     ]);
     expect(rig.rips).toBe(0);
@@ -122,7 +138,11 @@ describe('a probe', () => {
     ['a device that is not there', { device: 'hpet' }, []],
     ['a range in the other space', { space: 'mmio', range: [0x80, 0x3f8] }, []],
     ['a device within a range', { device: 'com1', range: [0x3f9, 0x3ff] }, []],
-    ['all three', { space: 'mmio', range: [0xfec0_0000, 0xfec0_0fff], device: 'ioapic' }, [0xfec0_0010, 0xfec0_0010]],
+    [
+      'all three',
+      { space: 'mmio', range: [0xfec0_0000, 0xfec0_0fff], device: 'ioapic' },
+      [0xfec0_0010, 0xfec0_0010],
+    ],
   ])('sees no more than its filter lets through: %s', (_, filter, addresses) => {
     const { handlers, events } = new Rig().probe(filter);
     drive(handlers);
@@ -154,7 +174,9 @@ describe('batches of events', () => {
     expect(batches.length).toBeGreaterThan(1);
     const seen = events();
     expect(seen.map(({ value }) => value)).toEqual(Array.from({ length: 1300 }, (_, i) => i & 0xff));
-    expect(seen.map(({ rip }) => Number(rip! & 0xffffn))).toEqual(Array.from({ length: 1300 }, (_, i) => i + 1));
+    expect(seen.map(({ rip }) => Number(rip! & 0xffffn))).toEqual(
+      Array.from({ length: 1300 }, (_, i) => i + 1),
+    );
     expect(seen.every(({ register }) => register === 'com1 THR')).toBe(true);
   });
 

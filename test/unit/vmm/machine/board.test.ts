@@ -33,7 +33,9 @@ describe('the mainboard', () => {
   it('has the devices of a PC at their places', () => {
     const pc = board(undefined, 4);
     const at = (port: number): string | undefined => pc.ports.at(port)?.owner;
-    expect([0x20, 0xa0, 0x40, 0x43, 0x60, 0x61, 0x64, 0x70, 0x80, 0xe9, 0xf4, 0xcf9].every(port => at(port))).toBe(true);
+    expect(
+      [0x20, 0xa0, 0x40, 0x43, 0x60, 0x61, 0x64, 0x70, 0x80, 0xe9, 0xf4, 0xcf9].every(port => at(port)),
+    ).toBe(true);
     expect([0x3f8, 0x2f8, 0x3e8, 0x2e8].map(at)).toEqual(['com1', 'com2', 'com3', 'com4']);
     expect(pc.mmio.at(0xfec0_0000)?.owner).toBe('ioapic');
     expect(pc.device('com4')?.name).toBe('com4');
@@ -48,7 +50,9 @@ describe('the mainboard', () => {
     const pc = board();
     pc.add(device('latch', 'port', 0x500));
     expect(() => pc.add(device('latch', 'port', 0x600))).toThrow(BusConflictError);
-    expect(() => pc.add(device('other', 'port', 0x50f))).toThrow(/other claims port 0x50f.*which latch holds/);
+    expect(() => pc.add(device('other', 'port', 0x50f))).toThrow(
+      /other claims port 0x50f.*which latch holds/,
+    );
   });
 
   it.each([
@@ -72,9 +76,15 @@ describe('the mainboard', () => {
       setIntr: level => intr.push(level),
       signalMsi: (address, data) => sent.push([address, data]),
       setIoapicRoutes: () => undefined,
-    } as Vm);
+    } as Partial<Vm> as Vm);
     // ICW1 to ICW4, then everything unmasked but nothing else.
-    for (const [port, value] of [[0x20, 0x11], [0x21, 0x20], [0x21, 0x04], [0x21, 0x01], [0x21, 0x00]] as const)
+    for (const [port, value] of [
+      [0x20, 0x11],
+      [0x21, 0x20],
+      [0x21, 0x04],
+      [0x21, 0x01],
+      [0x21, 0x00],
+    ] as const)
       pc.ports.write(port, 1, value);
     pc.mmio.write(0xfec0_0000, 4, 0x10 + 2 * 5);
     pc.mmio.write(0xfec0_0010, 4, 0x35);

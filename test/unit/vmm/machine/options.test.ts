@@ -21,13 +21,27 @@ describe('a size', () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  it.each(['', 'M', '-1M', '+1M', '1 M', '1e6', '0x100', '1.M', '.5G', '1,5G', '1P', '64MM', '64iB2', 'NaN', 'Infinity', '1M\n2'])(
-    'is not %j',
-    text => {
-      expect(() => parseSize(text)).toThrow(ConfigError);
-      expect(() => parseSize(text)).toThrow(/is not a size: write 512M, 2G/);
-    },
-  );
+  it.each([
+    '',
+    'M',
+    '-1M',
+    '+1M',
+    '1 M',
+    '1e6',
+    '0x100',
+    '1.M',
+    '.5G',
+    '1,5G',
+    '1P',
+    '64MM',
+    '64iB2',
+    'NaN',
+    'Infinity',
+    '1M\n2',
+  ])('is not %j', text => {
+    expect(() => parseSize(text)).toThrow(ConfigError);
+    expect(() => parseSize(text)).toThrow(/is not a size: write 512M, 2G/);
+  });
 });
 
 describe('options', () => {
@@ -42,6 +56,7 @@ describe('options', () => {
       boot: 'auto',
       serialPorts: 1,
       append: '',
+      acpi: true,
     });
   });
 
@@ -54,6 +69,7 @@ describe('options', () => {
       boot: 'pvh',
       serialPorts: 4,
       append: 'console=ttyS0',
+      acpi: false,
       timeoutMs: 2 ** 31 - 1,
       exitOn: /login/,
       devices: [{ port: 0xffff, size: 1, irq: 23, device: {} }],
@@ -70,8 +86,16 @@ describe('options', () => {
     ['CPUs as text', { cpus: '2' as unknown as number }, /^cpus must be/],
     ['no serial port', { serialPorts: 0 }, /^serialPorts must be between 1 and 4/],
     ['five serial ports', { serialPorts: 5 }, /^serialPorts must be/],
-    ['an unknown accelerator', { accel: 'tcg' as 'kvm' }, /^accel must be auto or one of .*kvm.*, not 'tcg'$/],
-    ['an unknown boot protocol', { boot: 'uefi' as 'pvh' }, /^boot must be auto or one of .*pvh.*, not 'uefi'$/],
+    [
+      'an unknown accelerator',
+      { accel: 'tcg' as 'kvm' },
+      /^accel must be auto or one of .*kvm.*, not 'tcg'$/,
+    ],
+    [
+      'an unknown boot protocol',
+      { boot: 'uefi' as 'pvh' },
+      /^boot must be auto or one of .*pvh.*, not 'uefi'$/,
+    ],
     ['NUL in the command line', { append: 'a\0b' }, /NUL/],
     ['no time at all', { timeoutMs: 0 }, /^timeout must be/],
     ['a time in the past', { timeoutMs: -1 }, /^timeout must be/],
@@ -84,7 +108,11 @@ describe('options', () => {
     ['an address below 0', { devices: [{ address: -1, size: 1, device }] }, /^address must be/],
     ['no place at all', { devices: [{ size: 1, device } as never] }, /^address must be/],
     ['a device of no size', { devices: [{ port: 0x500, size: 0, device }] }, /^size must be/],
-    ['an interrupt that the board has not', { devices: [{ port: 0x500, size: 1, irq: 24, device }] }, /^irq must be/],
+    [
+      'an interrupt that the board has not',
+      { devices: [{ port: 0x500, size: 1, irq: 24, device }] },
+      /^irq must be/,
+    ],
   ])('are refused with one line: %s', (_, options, message) => {
     const check = (): unknown => checkOptions({ kernel, ...options });
     expect(check).toThrow(ConfigError);

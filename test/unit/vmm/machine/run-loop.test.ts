@@ -111,7 +111,11 @@ describe('the run loop', () => {
 
   it.each<[StopReason, VcpuFailure | undefined, RunEnd]>([
     ['shutdown', undefined, { reason: 'triple-fault', vcpu: 0 }],
-    ['debug', undefined, { reason: 'failed', vcpu: 0, failure: { reason: 'unexpected debug exit', details: {} } }],
+    [
+      'debug',
+      undefined,
+      { reason: 'failed', vcpu: 0, failure: { reason: 'unexpected debug exit', details: {} } },
+    ],
     ['failed', undefined, { reason: 'failed', vcpu: 0, failure: { reason: 'unknown', details: {} } }],
     [
       'failed',
@@ -157,7 +161,7 @@ describe('the run loop', () => {
     const rig = new Rig();
     const timer = rig.clock.timer(() => {
       rig.log.push('timer');
-      timer.arm(5 * MS);
+      timer.arm(rig.ns + 3 * MS);
     });
     timer.arm(2 * MS);
     rig.run([

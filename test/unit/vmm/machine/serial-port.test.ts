@@ -112,7 +112,9 @@ describe('waitFor', () => {
     print('x'.repeat(500) + 'panic: no init');
     const given = expect(port.waitFor('login:', { timeoutMs: 5000 })).rejects.toMatchObject({
       code: 'SERIAL_WAIT',
-      message: expect.stringMatching(/^com1 did not print login: within 5000 ms; its output ends in ".*no init"$/) as unknown,
+      message: expect.stringMatching(
+        /^com1 did not print login: within 5000 ms; its output ends in ".*no init"$/,
+      ) as unknown,
       data: { tail: expect.stringMatching(/^x+panic: no init$/) as unknown },
     });
     await vi.advanceTimersByTimeAsync(4999);
@@ -263,7 +265,8 @@ describe('readable', () => {
     for (let i = 0; i < 10; i++) expect(print(block)).toBe(true);
     port.end();
     let received = (await first).value!.length;
-    for (let next = await reader.read(); !next.done; next = await reader.read()) received += next.value.length;
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      received += next.value.length;
     expect(received).toBe(port.text.length);
   });
 
@@ -336,7 +339,10 @@ describe('write', () => {
   });
 
   it('is refused by a port that takes no input', async () => {
-    const port = new SerialPort('debug console', { output: ByteRing.allocate(16), announce: () => undefined });
+    const port = new SerialPort('debug console', {
+      output: ByteRing.allocate(16),
+      announce: () => undefined,
+    });
     await expect(port.write('x')).rejects.toMatchObject({ code: 'SERIAL' });
   });
 });

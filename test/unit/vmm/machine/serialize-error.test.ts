@@ -16,7 +16,12 @@ describe('an error between threads', () => {
   ])('keeps its class, code, data and stack: $name', error => {
     const arrived = travel(error);
     expect(arrived).toBeInstanceOf(error.constructor);
-    expect(arrived).toMatchObject({ code: error.code, message: error.message, data: error.data, stack: error.stack });
+    expect(arrived).toMatchObject({
+      code: error.code,
+      message: error.message,
+      data: error.data,
+      stack: error.stack,
+    });
   });
 
   it('keeps its code where its class is unknown', () => {

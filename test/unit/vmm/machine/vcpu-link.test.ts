@@ -214,7 +214,10 @@ describe('the end of a vCPU', () => {
   it('is told with its reason and details, and rings', () => {
     const { link, remote, machine } = ends();
     expect(link.end).toBeUndefined();
-    remote.reportEnd('failed', { reason: 'KVM_EXIT_FAIL_ENTRY', details: { cpu: 3, code: 0xffn, text: 'ä"\n' } });
+    remote.reportEnd('failed', {
+      reason: 'KVM_EXIT_FAIL_ENTRY',
+      details: { cpu: 3, code: 0xffn, text: 'ä"\n' },
+    });
     expect(link.end).toEqual({
       reason: 'failed',
       failure: { reason: 'KVM_EXIT_FAIL_ENTRY', details: { cpu: '3', code: '255', text: 'ä"\n' } },
@@ -262,7 +265,11 @@ describe('all further vCPUs together', () => {
       xcrs: true,
       doorbell: Doorbell.allocate(),
     }));
-    return { further: new FurtherVcpus(vcpus, machine, () => undefined), power: new PowerSwitch(() => undefined), machine };
+    return {
+      further: new FurtherVcpus(vcpus, machine, () => undefined),
+      power: new PowerSwitch(() => undefined),
+      machine,
+    };
   }
 
   it('are served each in its turn, with who it is', () => {
@@ -274,7 +281,11 @@ describe('all further vCPUs together', () => {
   });
 
   it.each([
-    ['shutdown', undefined, { reason: 'triple-fault', vcpu: 2, failure: { reason: 'triple-fault', details: {} } }],
+    [
+      'shutdown',
+      undefined,
+      { reason: 'triple-fault', vcpu: 2, failure: { reason: 'triple-fault', details: {} } },
+    ],
     ['debug', undefined, { reason: 'failed', vcpu: 2, failure: { reason: 'debug', details: {} } }],
     [
       'failed',
@@ -302,54 +313,68 @@ describe('all further vCPUs together', () => {
     expect(machine.rung).toBe(true);
   });
 
-  it.each(['park', 'stop'] as const)('%s: those that wait in an exit get their answer meanwhile', async action => {
-    const count = 3;
-    const data = { machine: Doorbell.allocate(), action, count };
-    const buffers = Array.from({ length: count }, () => ({ link: VcpuLink.allocate(), doorbell: Doorbell.allocate() }));
-    // The machine's side blocks, so that it has a thread too; its own links stand in for those that it would make.
-    const machine = onThread({ ...data, buffers }, ({ machine, action, buffers }, { VcpuLink, Doorbell }) => {
-      const bell = new Doorbell(machine);
-      const links = buffers.map(({ link, doorbell }, i) => new VcpuLink(i + 1, link, new Doorbell(doorbell)));
-      let served = 0;
-      const handlers = {
-        pioRead: () => ++served,
-        pioWrite: () => undefined,
-        mmioRead: () => 0,
-        mmioWrite: () => undefined,
-        eoi: () => undefined,
-        acknowledgePic: () => 0,
-      };
-      const turn = (): void => {
-        bell.wait(Infinity);
-        bell.answer();
-        for (const link of links) link.serve(handlers);
-      };
-      while (served < 300) turn();
-      for (const link of links) link[action]();
-      while (!links.every(link => link.outside)) turn();
-      if (action === 'park') {
-        for (const link of links) link.resume();
-        while (served < 600) turn();
-        for (const link of links) link.stop();
-        while (!links.every(link => link.outside)) turn();
-      }
-      return served;
-    });
-    const vcpus = buffers.map(({ link, doorbell }) =>
-      onThread({ link, doorbell, machine: data.machine }, ({ link, doorbell, machine }, { RemoteVcpu, Doorbell }) => {
-        const remote = new RemoteVcpu(link, new Doorbell(machine));
-        const bell = new Doorbell(doorbell);
-        let exits = 0;
-        while (remote.passGate()) {
-          // An exit after another until it is kicked, as a busy guest has them.
-          for (; !bell.rung; exits++) remote.pioRead(0x60, 1);
-          bell.answer();
-        }
-        return exits;
-      }),
-    );
-    const served = await machine;
-    const exits = await Promise.all(vcpus);
-    expect(exits.reduce((sum, count) => sum + count, 0)).toBe(served);
-  });
+  it.each(['park', 'stop'] as const)(
+    '%s: those that wait in an exit get their answer meanwhile',
+    async action => {
+      const count = 3;
+      const data = { machine: Doorbell.allocate(), action, count };
+      const buffers = Array.from({ length: count }, () => ({
+        link: VcpuLink.allocate(),
+        doorbell: Doorbell.allocate(),
+      }));
+      // The machine's side blocks, so that it has a thread too; its own links stand in for those that it would make.
+      const machine = onThread(
+        { ...data, buffers },
+        ({ machine, action, buffers }, { VcpuLink, Doorbell }) => {
+          const bell = new Doorbell(machine);
+          const links = buffers.map(
+            ({ link, doorbell }, i) => new VcpuLink(i + 1, link, new Doorbell(doorbell)),
+          );
+          let served = 0;
+          const handlers = {
+            pioRead: () => ++served,
+            pioWrite: () => undefined,
+            mmioRead: () => 0,
+            mmioWrite: () => undefined,
+            eoi: () => undefined,
+            acknowledgePic: () => 0,
+          };
+          const turn = (): void => {
+            bell.wait(Infinity);
+            bell.answer();
+            for (const link of links) link.serve(handlers);
+          };
+          while (served < 300) turn();
+          for (const link of links) link[action]();
+          while (!links.every(link => link.outside)) turn();
+          if (action === 'park') {
+            for (const link of links) link.resume();
+            while (served < 600) turn();
+            for (const link of links) link.stop();
+            while (!links.every(link => link.outside)) turn();
+          }
+          return served;
+        },
+      );
+      const vcpus = buffers.map(({ link, doorbell }) =>
+        onThread(
+          { link, doorbell, machine: data.machine },
+          ({ link, doorbell, machine }, { RemoteVcpu, Doorbell }) => {
+            const remote = new RemoteVcpu(link, new Doorbell(machine));
+            const bell = new Doorbell(doorbell);
+            let exits = 0;
+            while (remote.passGate()) {
+              // An exit after another until it is kicked, as a busy guest has them.
+              for (; !bell.rung; exits++) remote.pioRead(0x60, 1);
+              bell.answer();
+            }
+            return exits;
+          },
+        ),
+      );
+      const served = await machine;
+      const exits = await Promise.all(vcpus);
+      expect(exits.reduce((sum, count) => sum + count, 0)).toBe(served);
+    },
+  );
 });

@@ -47,8 +47,27 @@ function system(registers: Partial<Pick<SystemRegisters, 'cr0' | 'cr3' | 'cr4' |
   const segment = { selector: 0, base: 0n, limit: 0, attributes: 0, unusable: true };
   const table = { base: 0n, limit: 0 };
   return {
-    ...{ cs: segment, ds: segment, es: segment, fs: segment, gs: segment, ss: segment, tr: segment, ldt: segment },
-    ...{ gdt: table, idt: table, cr0: PAGING, cr2: 0n, cr3: BigInt(ROOT), cr4: 0n, cr8: 0n, efer: 0n, apicBase: 0n },
+    ...{
+      cs: segment,
+      ds: segment,
+      es: segment,
+      fs: segment,
+      gs: segment,
+      ss: segment,
+      tr: segment,
+      ldt: segment,
+    },
+    ...{
+      gdt: table,
+      idt: table,
+      cr0: PAGING,
+      cr2: 0n,
+      cr3: BigInt(ROOT),
+      cr4: 0n,
+      cr8: 0n,
+      efer: 0n,
+      apicBase: 0n,
+    },
     ...registers,
   };
 }
@@ -130,7 +149,9 @@ describe.each([
         fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
         (entries, address) => {
           // Entries that point back into the same table, as well as everywhere else.
-          entries.forEach((entry, i) => tables.entry64(ROOT, i, i % 2 ? entry : (entry & 0xfffn) | BigInt(ROOT)));
+          entries.forEach((entry, i) =>
+            tables.entry64(ROOT, i, i % 2 ? entry : (entry & 0xfffn) | BigInt(ROOT)),
+          );
           const gpa = translate(tables.memory, registers, address);
           expect(gpa === undefined || (gpa >= 0 && gpa < 2 ** 52)).toBe(true);
         },
@@ -237,7 +258,9 @@ describe('readLinear', () => {
     const tables = new Tables();
     const chain = [tables.table(), tables.table(), tables.table(), tables.table()];
     for (const index of [0, 511]) {
-      chain.slice(0, 3).forEach((table, level) => tables.entry64(table, index, BigInt(chain[level + 1]) | PRESENT));
+      chain
+        .slice(0, 3)
+        .forEach((table, level) => tables.entry64(table, index, BigInt(chain[level + 1]) | PRESENT));
     }
     tables.entry64(chain[3], 511, 0x9001n);
     tables.entry64(chain[3], 0, 0x7001n);
