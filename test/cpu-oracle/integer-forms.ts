@@ -1,4 +1,4 @@
-import { Form } from './forms.js';
+import type { Form } from './forms.js';
 
 const CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800; // prettier-ignore
 const ALL = CF | PF | AF | ZF | SF | OF;

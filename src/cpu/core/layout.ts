@@ -193,6 +193,10 @@ export const GROUPS = 0x43_0000;
 /** u16 by operation: flags defined (low byte) and used (high byte). */
 export const OPERATION_FLAGS = 0x44_0000;
 
+/** Functions of vector operations, u16 by operation: on XMM, on MMX. */
+export const VECTOR_FUNCTIONS = 0x44_1000;
+export const MMX_FUNCTIONS = 0x44_2000;
+
 export const TLB_ENTRIES = 1024;
 export const TLB_READ = 0x45_0000;
 export const TLB_WRITE = 0x45_4000;

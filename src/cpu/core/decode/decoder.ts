@@ -430,6 +430,10 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
     }
     default:
       if (!vectorOperands(record, enc)) return invalid(record);
+      // MMX forms have handlers of their own, under the next size.
+      if (enc == Enc.P_Q || enc == Enc.Q_P || enc == Enc.P_Q_UIB || enc == Enc.Q_UIB) size = 1;
+      // Explicit string lengths are 64 bits wide with REX.W.
+      if ((op == Op.PCMPESTRM || op == Op.PCMPESTRI) && rex & 8) size = 3;
       if (enc == Enc.G_W || enc == Enc.G_Q || enc == Enc.G_W_UIB || enc == Enc.G_Q_UIB) size = rex & 8 ? 3 : 2;
       break;
   }

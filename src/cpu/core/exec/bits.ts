@@ -69,7 +69,6 @@ function defineBits<K>(id: u32): void {
 function scan<T>(op: usize, value: T, forward: bool): usize {
   if (value == 0) {
     setArithmeticFlags((arithmeticFlags() & ~Flag.ZF) | Flag.ZF);
-    if (sizeof<T>() == 4) setRegister<T>(targetOf(op), load<T>(targetOf(op)));
     return next(op);
   }
   setArithmeticFlags(arithmeticFlags() & ~Flag.ZF);

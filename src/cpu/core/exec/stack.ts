@@ -73,6 +73,7 @@ export function checkStackPointer(): void {
 /** The address is computed with the incremented stack pointer (Intel SDM vol. 2, POP). */
 function popM<T>(op: usize): usize {
   const before = load<u64>(L.RSP);
+  if (isLong() && <u64>((<i64>before << 16) >> 16) != before) raiseWithCode(Vector.SS, 0);
   const value = pop<T>();
   const after = load<u64>(L.RSP);
   const address = addressOf(op);
