@@ -9,6 +9,13 @@ export let low: u64 = 0;
 /** Exponent of the last result of a `wide…` function. */
 export let exponent: i32 = 0;
 
+/** Puts back what belongs to a wide number that was kept. @returns hi */
+@inline export function restore(e: i32, hi: u64, lo: u64): u64 {
+  exponent = e;
+  low = lo;
+  return hi;
+}
+
 /** Upper half of a · b. */
 @inline export function multiplyHigh(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
