@@ -112,6 +112,11 @@ export class CoreRunner {
     view.setUint32(L.X87_STATUS, status & ~0x3800, true);
     view.setUint32(L.X87_TOP, top, true);
     view.setUint32(L.X87_TAGS, fx.getUint8(4), true);
+    view.setUint32(L.X87_OPCODE, fx.getUint16(6, true), true);
+    view.setBigUint64(L.X87_IP, fx.getBigUint64(8, true), true);
+    view.setBigUint64(L.X87_DP, fx.getBigUint64(16, true), true);
+    view.setUint32(L.X87_CS, 0, true);
+    view.setUint32(L.X87_DS, 0, true);
     view.setUint32(L.MXCSR, fx.getUint32(24, true), true);
     for (let i = 0; i < 8; i++) {
       const register = L.X87 + ((top + i) & 7) * 16;
@@ -131,6 +136,12 @@ export class CoreRunner {
     fx.setUint16(0, view.getUint32(L.X87_CONTROL, true), true);
     fx.setUint16(2, view.getUint32(L.X87_STATUS, true) | (top << 11), true);
     fx.setUint8(4, view.getUint32(L.X87_TAGS, true));
+    // As AMD's processors save them: only with an unmasked exception pending.
+    if (view.getUint32(L.X87_STATUS, true) & 0x80) {
+      fx.setUint16(6, view.getUint32(L.X87_OPCODE, true), true);
+      fx.setBigUint64(8, view.getBigUint64(L.X87_IP, true), true);
+      fx.setBigUint64(16, view.getBigUint64(L.X87_DP, true), true);
+    }
     fx.setUint32(24, view.getUint32(L.MXCSR, true), true);
     for (let i = 0; i < 8; i++) {
       const register = L.X87 + ((top + i) & 7) * 16;

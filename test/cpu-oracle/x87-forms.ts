@@ -175,6 +175,9 @@ export function randomX87(random: Random, only?: readonly number[]): TestCase {
   fx.setUint16(0, control, true);
   fx.setUint16(2, statusWord(random, control), true);
   fx.setUint8(4, random.chance(0.7) ? 0xff : random.chance(0.5) ? random.below(256) : 0xfe << random.below(8));
+  fx.setUint16(6, random.below(2048), true);
+  fx.setUint32(8, random.next() >>> 1, true);
+  fx.setUint32(16, random.next() >>> 1, true);
   fx.setUint32(24, 0x1f80, true);
   const values = Array.from({ length: 8 }, () => extended(random));
   if (random.chance(0.1)) values[1] = { se: values[0].se ^ (random.below(2) << 15), sig: values[0].sig + BigInt(random.below(2)) };

@@ -82,7 +82,7 @@ export function narrow(se: u32, sig: u64, fractionBits: u32, bias: i32): u64 {
   }
   const up = roundsUp(rounding, negative, kept >> drop, fraction);
   const value = (<u64>e << fractionBits) + (kept >> drop) + <u64>up;
-  if (value >= infinity) {
+  if (e > 2 * bias || value >= infinity) {
     raise(Exception.OVERFLOW);
     if (!(control & Exception.OVERFLOW)) {
       return 0;

@@ -16,7 +16,7 @@ import {
 import { begin, beginNoWait } from './stack';
 import { Status, checkX87Exceptions, initializeX87, setControlWord, statusWord } from './state';
 import {
-  exchange, freeRegister, loadBcd, loadConstant, loadDouble, loadExtended, loadInteger, loadRegister, loadSingle, rotate, storeBcd,
+  exchange, freeRegister, loadBcd, loadConstant, loadDouble, loadExtended, loadInteger, loadRegister, loadSingle, moveAndPop, rotate, storeBcd,
   storeDouble, storeExtended, storeInteger, storeRegister, storeSingle,
 } from './transfer';
 import { Trigonometric } from './transcendental';
@@ -27,7 +27,7 @@ import { Trigonometric } from './transcendental';
 function memory(escape: u32, reg: u32, handler: (op: usize) => usize): void { defineAnySize(Op.FPU_M + escape * 8 + reg, Form.M, handler); }
 function registers(escape: u32, reg: u32, handler: (op: usize) => usize): void { defineAnySize(Op.FPU_R + escape * 8 + reg, Form.NONE, handler); }
 
-/** FNOP and what is left of 8087 instructions. */
+/** FNOP. */
 function nothing(op: usize): usize {
   begin();
   return next(op);
@@ -72,8 +72,10 @@ function functionsF8(op: usize): usize {
 }
 function control(op: usize): usize {
   switch (immediateOf<u32>(op)) {
-    // FENI, FDISI and FSETPM.
-    case 0: case 1: case 4: return nothing(op);
+    // FENI, FDISI and FSETPM: the 8087's and 80287's.
+    case 0: case 1: case 4:
+      beginNoWait();
+      return next(op);
     case 2:
       // FNCLEX.
       beginNoWait();
@@ -147,7 +149,7 @@ function defineRegisters(): void {
   registers(1, 0, loadRegister);
   registers(1, 1, exchange);
   registers(1, 2, (op: usize): usize => (immediateOf<u32>(op) == 0 ? nothing(op) : invalidOpcode(op)));
-  registers(1, 3, (op: usize): usize => storeRegister(op, true));
+  registers(1, 3, moveAndPop);
   registers(1, 4, signs);
   registers(1, 5, (op: usize): usize => (immediateOf<u32>(op) == 7 ? invalidOpcode(op) : loadConstant(op)));
   registers(1, 6, functionsF0);

@@ -101,7 +101,9 @@ export function remainders(op: usize, nearest: bool): usize {
   }
   if (settle(op)) {
     putResult(top);
-    setConditions(conditions);
+    // What has no quotient leaves its upper bits alone.
+    if (raised & Exception.INVALID) store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) & ~Status.C2);
+    else setConditions(conditions);
   }
   return next(op);
 }

@@ -7,7 +7,7 @@ import { add, divide, multiply, subtract } from './arithmetic';
 import { Relation, compare } from './compare';
 import { Format, widen } from './convert';
 import { setInteger } from './integral';
-import { begin, isEmpty, pop, put, putResult, register, seOf, setConditions, settle, sigOf, underflow } from './stack';
+import { begin, isEmpty, pop, put, putResult, register, seOf, setConditions, settle, settleKeepingC1, sigOf, underflow } from './stack';
 
 /** The two-operand arithmetic and comparing instructions of D8, DA, DC and DE, and those of DB, DD and DF. */
 
@@ -109,14 +109,13 @@ function relate(i: u32, quiet: bool): u32 {
   return compare(seOf(top), sigOf(top), seOf(other), sigOf(other), quiet);
 }
 
-/** FCOMI and FUCOMI: the relation goes to RFLAGS. */
+/** FCOMI and FUCOMI: the relation goes to RFLAGS, even when an exception is not masked (as on AMD's processors). */
 export function comparingFlags(op: usize, quiet: bool, pops: u32): usize {
   begin();
   const relation = relate(immediateOf<u32>(op), quiet);
-  if (settle(op)) {
-    setArithmeticFlags(relation);
-    if (pops) pop();
-  }
+  const done = settleKeepingC1(op);
+  setArithmeticFlags(relation);
+  if (done && pops) pop();
   return next(op);
 }
 
@@ -141,7 +140,7 @@ export function conditionalMove(op: usize, code: u32): usize {
     if (settle(op)) putResult(top);
     return next(op);
   }
-  settle(op);
+  settleKeepingC1(op);
   if (condition(code)) put(top, seOf(other), sigOf(other));
   return next(op);
 }

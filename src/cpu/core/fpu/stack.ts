@@ -88,6 +88,14 @@ export function willStore(): bool {
   return !(raised & ~load<u32>(L.X87_CONTROL) & (BEFORE | Exception.OVERFLOW | Exception.UNDERFLOW));
 }
 
+/** Reports like `settle` for instructions that leave C1 as it is but for stack faults. */
+export function settleKeepingC1(op: usize): bool {
+  const before = load<u32>(L.X87_STATUS) & Status.C1;
+  const done = settle(op);
+  if (!(raised & Exception.STACK)) store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) | before);
+  return done;
+}
+
 export function setConditions(conditions: u32): void {
   store<u32>(L.X87_STATUS, (load<u32>(L.X87_STATUS) & ~Status.CONDITIONS) | conditions);
 }

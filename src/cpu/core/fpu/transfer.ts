@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { addressOf, immediateOf, next, readOperand } from '../exec/operands';
 import { probeRead, probeWrite, read, wrap, write } from '../mmu/access';
-import { Exception, Rounding, isSignaling, raise, raiseNarrowDenormal, resultSe, resultSig, roundingControl, setResult, QUIET_BIT } from './float80';
+import { Exception, Rounding, isSignaling, raise, raised, raiseNarrowDenormal, resultSe, resultSig, roundingControl, setResult, QUIET_BIT } from './float80';
 import { Format, bcdHigh, fromBcd, narrow, toBcd, toInteger, widen } from './convert';
 import { setInteger } from './integral';
 import {
@@ -27,7 +27,8 @@ function finishFloat(op: usize): usize {
     }
     raiseNarrowDenormal();
   }
-  if (settle(op)) pushResult();
+  // A denormal is loaded even when that exception is not masked (as on AMD's processors).
+  if (settle(op) || !(raised & Exception.INVALID)) pushResult();
   return next(op);
 }
 export function loadSingle(op: usize): usize {
@@ -65,10 +66,8 @@ export function loadBcd(op: usize): usize {
 export function loadRegister(op: usize): usize {
   begin();
   const from = register(immediateOf<u32>(op));
-  if (!overflows()) {
-    if (isEmpty(from)) underflow();
-    else setResult(seOf(from), sigOf(from));
-  }
+  if (isEmpty(from)) underflow();
+  else if (!overflows()) setResult(seOf(from), sigOf(from));
   if (settle(op)) pushResult();
   return next(op);
 }
@@ -149,6 +148,16 @@ export function storeRegister(op: usize, pops: bool): usize {
   return next(op);
 }
 
+/** D9 D8+i, FSTP's alias that does not look whether ST(0) is empty: what is empty is not moved. */
+export function moveAndPop(op: usize): usize {
+  begin();
+  const top = register(0);
+  settle(op);
+  if (!isEmpty(top)) put(register(immediateOf<u32>(op)), seOf(top), sigOf(top));
+  pop();
+  return next(op);
+}
+
 /** FXCH: what is empty becomes the default NaN first. */
 export function exchange(op: usize): usize {
   begin();
@@ -168,7 +177,7 @@ export function exchange(op: usize): usize {
 
 export function freeRegister(op: usize, pops: bool): usize {
   begin();
-  settleNothing(op);
+  settle(op);
   free(register(immediateOf<u32>(op)));
   if (pops) pop();
   return next(op);
@@ -180,7 +189,6 @@ export function rotate(op: usize, by: i32): usize {
   store<u32>(L.X87_TOP, (load<u32>(L.X87_TOP) + by) & 7);
   return next(op);
 }
-function settleNothing(op: usize): void { settle(op); }
 
 /** Constants between two numbers: the lower one, and whether nearest is the upper one. */
 export function loadConstant(op: usize): usize {
