@@ -1,7 +1,7 @@
 import {
   BIAS, INTEGER_BIT, MAX_EXPONENT, Rounding,
-  binaryNaN, exponentOf, invalid, isDenormal, isInfinity, isZero, normalExponent, normalSignificand, raise, roundResult, roundingControl,
-  setInfinity, setResult, setZero, signOf, unaryNaN, Exception,
+  binaryNaN, exponentOf, invalid, isDenormal, isInfinity, isZero, normalExponent, normalSignificand, raise, raiseZeroDivide,
+  roundResult, roundingControl, setInfinity, setResult, setZero, signOf, unaryNaN, Exception,
 } from './float80';
 import { divide as divideWords, multiplyHigh } from './wide';
 
@@ -161,8 +161,7 @@ export function divide(ase: u32, asig: u64, bse: u32, bsig: u64): void {
     if (isZero(ase, asig)) {
       invalid();
     } else {
-      raiseDenormals(ase, asig, bse, bsig);
-      raise(Exception.ZERO_DIVIDE);
+      raiseZeroDivide();
       setInfinity(sign);
     }
     return;

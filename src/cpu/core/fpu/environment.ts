@@ -62,7 +62,7 @@ function loadEnvironment(op: usize, address: u64): void {
   if (isProtected()) {
     store<u64>(L.X87_IP, ip);
     store<u32>(L.X87_CS, second & 0xffff);
-    if (isWide(op)) store<u32>(L.X87_OPCODE, (second >> 16) & 0x7ff);
+    store<u32>(L.X87_OPCODE, isWide(op) ? (second >> 16) & 0x7ff : 0);
     store<u64>(L.X87_DP, dp);
     store<u32>(L.X87_DS, last & 0xffff);
   } else {

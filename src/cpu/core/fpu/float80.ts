@@ -47,6 +47,8 @@ export function clearRaised(): void {
   narrowDenormal = 0;
 }
 @inline export function raise(exceptions: u32): void { raised |= exceptions; }
+/** A division by zero goes before a denormal dividend. */
+export function raiseZeroDivide(): void { raised = (raised & ~Exception.DENORMAL) | Exception.ZERO_DIVIDE; }
 @inline export function setResult(se: u32, sig: u64): void {
   resultSe = se;
   resultSig = sig;

@@ -2,11 +2,11 @@ import * as L from '../layout';
 import { next } from '../exec/operands';
 import {
   INTEGER_BIT, MAX_EXPONENT, BIAS, Exception,
-  exponentOf, isNaN80, isUnsupported, isZero, normalSignificand, raise, raised, resultSe, resultSig, setDefaultNaN, setResult,
+  exponentOf, isNaN80, isUnsupported, isZero, normalSignificand, raise, resultSe, resultSig, setDefaultNaN, setResult,
 } from './float80';
 import { squareRoot } from './arithmetic';
 import { extract, roundToIntegral, scale } from './integral';
-import { quotient, remainder } from './remainder';
+import { INCOMPLETE, NO_QUOTIENT, quotient, remainder } from './remainder';
 import { begin, isEmpty, pop, push, put, putResult, register, seOf, setConditions, settle, sigOf, underflow } from './stack';
 import { Status } from './state';
 import {
@@ -83,27 +83,25 @@ export function logarithms(op: usize): usize { return intoSecond(op, timesLog2);
 export function logarithmsPlusOne(op: usize): usize { return intoSecond(op, timesLog2PlusOne); }
 export function arctangents(op: usize): usize { return intoSecond(op, arctangent2); }
 
-/** FPREM and FPREM1: three bits of the quotient in C0, C3 and C1, C2 when there is more to reduce. */
+/** FPREM and FPREM1: three bits of the quotient in C0, C3 and C1, or C2 when there is more to reduce. Without a quotient C0 and C3 stay. */
 export function remainders(op: usize, nearest: bool): usize {
   begin();
   const top = register(0);
   const other = register(1);
-  let conditions: u32 = 0;
+  let bits = NO_QUOTIENT;
   if (isEmpty(top) || isEmpty(other)) {
     underflow();
   } else {
     remainder(seOf(top), sigOf(top), seOf(other), sigOf(other), nearest);
-    if (quotient < 0) {
-      conditions = Status.C2;
-    } else {
-      conditions = (quotient & 4 ? Status.C0 : 0) | (quotient & 2 ? Status.C3 : 0) | (quotient & 1 ? Status.C1 : 0);
-    }
+    bits = quotient;
   }
-  if (settle(op)) {
-    putResult(top);
-    // What has no quotient leaves its upper bits alone.
-    if (raised & Exception.INVALID) store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) & ~Status.C2);
-    else setConditions(conditions);
+  const done = settle(op);
+  if (done) putResult(top);
+  if (bits == NO_QUOTIENT) {
+    store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) & ~Status.C2);
+  } else if (done) {
+    if (bits == INCOMPLETE) setConditions(Status.C2);
+    else setConditions((bits & 4 ? Status.C0 : 0) | (bits & 2 ? Status.C3 : 0) | (bits & 1 ? Status.C1 : 0));
   }
   return next(op);
 }

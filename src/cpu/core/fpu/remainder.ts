@@ -4,8 +4,11 @@ import {
 } from './float80';
 import { divide } from './wide';
 
-/** Low bits of the quotient of the last remainder; −1 when the reduction is not complete. */
+/** Low bits of the quotient of the last remainder. */
 export let quotient: i32 = 0;
+/** Instead of a quotient: the reduction is not complete; or there is none. */
+export const INCOMPLETE: i32 = -1;
+export const NO_QUOTIENT: i32 = -2;
 
 /** How far one step of an incomplete reduction goes: 32 to 63 bits. */
 @inline function stepOf(distance: i32): i32 { return (distance & 31) | 32; }
@@ -15,12 +18,13 @@ export let quotient: i32 = 0;
  * exponents are 64 or more apart, only part of the reduction is done.
  */
 export function remainder(ase: u32, asig: u64, bse: u32, bsig: u64, nearest: bool): void {
-  quotient = 0;
+  quotient = NO_QUOTIENT;
   if (binaryNaN(ase, asig, bse, bsig)) return;
   if (isInfinity(ase, asig) || isZero(bse, bsig)) {
     invalid();
     return;
   }
+  quotient = 0;
   if (isInfinity(bse, bsig)) {
     if (exponentOf(ase) == 0 && asig) {
       raise(Exception.DENORMAL);
@@ -49,7 +53,7 @@ export function remainder(ase: u32, asig: u64, bse: u32, bsig: u64, nearest: boo
     // a is between a quarter of b and b: rounds to one when it is more than half.
     if (a > b) {
       quotient = 1;
-      // b − a in units of a's last bit: 2b − a does not fit where b's top bit is set, but the difference does.
+      // 2b − a in units of a's last bit.
       exactResult(sign ^ 1, ae, b + (b - a));
     } else {
       exactResult(sign, ae, a);
@@ -66,7 +70,7 @@ export function remainder(ase: u32, asig: u64, bse: u32, bsig: u64, nearest: boo
     const n = stepOf(distance);
     const word = divide(rest >> (64 - n), rest << n, b);
     rest = (rest << n) - word * b;
-    quotient = -1;
+    quotient = INCOMPLETE;
     exactResult(sign, ae - n, rest);
     return;
   }

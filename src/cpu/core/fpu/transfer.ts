@@ -80,6 +80,7 @@ const DOUBLE_INDEFINITE: u64 = 0xfff8000000000000;
 function finishStore<T>(op: usize, value: T, pops: bool): usize {
   const address = addressOf(op);
   if (willStore()) write<T>(address, value);
+  else probeWrite(address, sizeof<T>());
   if (settleStore(op) && pops) pop();
   return next(op);
 }
@@ -101,8 +102,8 @@ export function storeDouble(op: usize, pops: bool): usize {
 }
 function storeTenBytes(op: usize, first: u64, last: u32): usize {
   const address = addressOf(op);
+  probeWrite(address, 10);
   if (willStore()) {
-    probeWrite(address, 10);
     write<u64>(address, first);
     write<u16>(wrap(address + 8), <u16>last);
   }
