@@ -97,11 +97,12 @@ export function remainders(op: usize, nearest: bool): usize {
   }
   const done = settle(op);
   if (done) putResult(top);
-  if (bits == NO_QUOTIENT) {
+  if (bits == NO_QUOTIENT || !done) {
     store<u32>(L.X87_STATUS, load<u32>(L.X87_STATUS) & ~Status.C2);
-  } else if (done) {
-    if (bits == INCOMPLETE) setConditions(Status.C2);
-    else setConditions((bits & 4 ? Status.C0 : 0) | (bits & 2 ? Status.C3 : 0) | (bits & 1 ? Status.C1 : 0));
+  } else if (bits == INCOMPLETE) {
+    setConditions(Status.C2);
+  } else {
+    setConditions((bits & 4 ? Status.C0 : 0) | (bits & 2 ? Status.C3 : 0) | (bits & 1 ? Status.C1 : 0));
   }
   return next(op);
 }

@@ -77,7 +77,7 @@ export function remainder(ase: u32, asig: u64, bse: u32, bsig: u64, nearest: boo
   if (distance) {
     const word = divide(rest >> (64 - distance), rest << distance, b);
     rest = (rest << distance) - word * b;
-    q = word;
+    q = (q << distance) + word;
   }
   if (nearest) {
     const left = b - rest;
