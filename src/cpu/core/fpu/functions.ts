@@ -158,9 +158,9 @@ export function trigonometrics(op: usize, kind: u32): usize {
   }
   const first = resultSe;
   const firstSig = resultSig;
-  if (!settle(op)) return next(op);
+  const done = settle(op);
   store<u32>(L.X87_STATUS, (load<u32>(L.X87_STATUS) & ~Status.C2) | (complete ? 0 : Status.C2));
-  if (!complete) return next(op);
+  if (!done || !complete) return next(op);
   if (!pushes) {
     put(top, first, firstSig);
   } else if (kind == Trigonometric.TANGENT) {

@@ -1,6 +1,6 @@
 import {
   BIAS, Exception, INTEGER_BIT, MAX_EXPONENT,
-  binaryNaN, exponentOf, invalid, isInfinity, isZero, normalExponent, normalSignificand, raise,
+  binaryNaN, exponentOf, forgetRounding, invalid, isInfinity, isZero, normalExponent, normalSignificand, raise,
   resultSe, resultSig, round, setInfinity,
   setResult, setZero, signOf, unaryNaN,
 } from './float80';
@@ -70,6 +70,7 @@ export function exponentialMinusOne(se: u32, sig: u64): void {
   const e = normalExponent(se, sig) - BIAS;
   sig = normalSignificand(sig);
   if (e >= 0) {
+    raise(Exception.PRECISION);
     if (e > 0 || sig != INTEGER_BIT) setResult(se, sig);
     else setResult(sign ? 0x8000 | (BIAS - 1) : BIAS, INTEGER_BIT);
     return;
@@ -125,15 +126,20 @@ function integer(n: i32): u64 {
   return normalizeWide(63, <u64>abs<i32>(n), 0);
 }
 
-/** y · what `logarithm` gave; exact only when the logarithm is an integer. */
+/** y · what `logarithm` gave. Reported as inexact even when the logarithm is an integer and the result is not rounded. */
 function timesLogarithm(yse: u32, ysig: u64, hi: u64): void {
   const exact = low == 0 && hi << 16 == 0;
   const e = exponent;
   const lo = low;
   const ye = normalExponent(yse, ysig) - BIAS;
   const product = wideMultiply(e, hi, lo, ye, normalSignificand(ysig), 0);
-  if (exact) round(signOf(yse) ^ logarithmSign, exponent + BIAS, product, low, 0);
-  else finish(signOf(yse) ^ logarithmSign, product);
+  if (!exact) {
+    finish(signOf(yse) ^ logarithmSign, product);
+    return;
+  }
+  round(signOf(yse) ^ logarithmSign, exponent + BIAS, product, low, 0);
+  raise(Exception.PRECISION);
+  if (!exponentOf(resultSe)) raise(Exception.UNDERFLOW);
 }
 
 /** FYL2X: y · log₂ x. */
@@ -145,10 +151,7 @@ export function timesLog2(xse: u32, xsig: u64, yse: u32, ysig: u64): void {
       invalid();
       return;
     }
-    if (!isInfinity(yse, ysig)) {
-      normalExponent(yse, ysig);
-      raise(Exception.ZERO_DIVIDE);
-    }
+    if (!isInfinity(yse, ysig)) raise(Exception.ZERO_DIVIDE);
     setInfinity(ySign ^ 1);
     return;
   }
@@ -224,14 +227,10 @@ export function timesLog2PlusOne(xse: u32, xsig: u64, yse: u32, ysig: u64): void
   }
   if (xSign) {
     if (e >= 0) {
-      // Undefined from −1 down.
-      if (e == 0 && xsig == INTEGER_BIT) {
-        normalExponent(yse, ysig);
-        raise(Exception.ZERO_DIVIDE);
-        setInfinity(ySign ^ 1);
-      } else {
-        invalid();
-      }
+      // Undefined from −1 down: the argument stays.
+      normalExponent(yse, ysig);
+      raise(Exception.PRECISION);
+      setResult(xse, xsig);
       return;
     }
     const rest = wideSubtract(0, INTEGER_BIT, 0, e, xsig, 0);
@@ -453,6 +452,7 @@ export function trigonometric(kind: u32, se: u32, sig: u64): bool {
       otherSe = resultSe;
       otherSig = resultSig;
       finishSine(quadrant + 1);
+      forgetRounding();
       break;
     default: {
       keep(sineOfReduced());
