@@ -37,13 +37,14 @@ export class CoreRunner {
   private readonly view: DataView;
   private readonly core: Core;
 
-  constructor() {
+  /** @param cr0 by default as Linux has it */
+  constructor(cr0 = 0x8005_0033n) {
     const pages = (CORE_RESERVE + RAM) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.view = new DataView(memory.buffer);
     this.core = new Core(memory, IMPORTS);
     this.core.exports.initialize(RAM);
-    this.setUp();
+    this.setUp(cr0);
   }
 
   run({ code, state }: TestCase): Outcome {
@@ -78,14 +79,14 @@ export class CoreRunner {
     return { vector, error, state: result };
   }
 
-  private setUp(): void {
+  private setUp(cr0: bigint): void {
     const { view } = this;
     const ram = (gpa: number, value: bigint): void => view.setBigUint64(CORE_RESERVE + gpa, value, true);
     ram(PAGES, BigInt(PAGES + 0x1000) | 7n);
     ram(PAGES + 0x1000, BigInt(PAGES + 0x2000) | 7n);
     ram(PAGES + 0x2000, BigInt(PAGES + 0x3000) | 7n);
     for (const page of [CODE, SCRATCH]) ram(PAGES + 0x3000 + (page >> 12) * 8, BigInt(page) | 7n);
-    view.setBigUint64(L.CR0, 0x8005_0033n, true);
+    view.setBigUint64(L.CR0, cr0, true);
     view.setBigUint64(L.CR3, BigInt(PAGES), true);
     view.setBigUint64(L.CR4, 0x50620n, true);
     view.setBigUint64(L.EFER, 0xd01n, true);
@@ -124,7 +125,12 @@ export class CoreRunner {
       view.setUint16(register + 8, fx.getUint16(40 + i * 16, true), true);
     }
     for (let i = 0; i < 16; i++) {
-      for (const half of [0, 8]) view.setBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, fx.getBigUint64(160 + i * 16 + half, true), true);
+      for (const half of [0, 8])
+        view.setBigUint64(
+          L.VECTORS + i * L.VECTOR_SIZE + half,
+          fx.getBigUint64(160 + i * 16 + half, true),
+          true,
+        );
     }
   }
 
@@ -149,7 +155,12 @@ export class CoreRunner {
       fx.setUint16(40 + i * 16, view.getUint16(register + 8, true), true);
     }
     for (let i = 0; i < 16; i++) {
-      for (const half of [0, 8]) fx.setBigUint64(160 + i * 16 + half, view.getBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, true), true);
+      for (const half of [0, 8])
+        fx.setBigUint64(
+          160 + i * 16 + half,
+          view.getBigUint64(L.VECTORS + i * L.VECTOR_SIZE + half, true),
+          true,
+        );
     }
     return {
       gpr: Array.from({ length: 16 }, (_, i) => view.getBigUint64(L.REGS + i * 8, true)),

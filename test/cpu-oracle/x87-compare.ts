@@ -17,7 +17,8 @@ export interface X87Comparison {
  * place, and then C1, the direction of the rounding, may differ, too.
  */
 export function compareX87(test: TestCase, native: Outcome, core: Outcome, tolerance = 1n): X87Comparison {
-  if (!isTranscendental(test.code) || native.vector !== core.vector) return { lines: differences(test, native, core), ulps: 0n };
+  if (!isTranscendental(test.code) || native.vector !== core.vector)
+    return { lines: differences(test, native, core), ulps: 0n };
   const expected = new DataView(native.state.fxsave.slice().buffer);
   const got = new DataView(core.state.fxsave.buffer, core.state.fxsave.byteOffset);
   let ulps = 0n;
@@ -28,7 +29,11 @@ export function compareX87(test: TestCase, native: Outcome, core: Outcome, toler
     expected.setBigUint64(REGISTERS + i * 16, got.getBigUint64(REGISTERS + i * 16, true), true);
     expected.setUint16(REGISTERS + i * 16 + 8, got.getUint16(REGISTERS + i * 16 + 8, true), true);
   }
-  expected.setUint16(STATUS, (expected.getUint16(STATUS, true) & ~C1) | (got.getUint16(STATUS, true) & C1), true);
+  expected.setUint16(
+    STATUS,
+    (expected.getUint16(STATUS, true) & ~C1) | (got.getUint16(STATUS, true) & C1),
+    true,
+  );
   const close: Outcome = { ...native, state: { ...native.state, fxsave: new Uint8Array(expected.buffer) } };
   return { lines: differences(test, close, core), ulps };
 }
