@@ -12,7 +12,16 @@ const wasm = join(root, '.cache/core.wasm');
 const wrapper = join(root, 'src/cpu/core-binary.ts');
 
 mkdirSync(dirname(wasm), { recursive: true });
-const asc = join(dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json')), 'bin/asc.js');
-execFileSync(process.execPath, [asc, '--config', 'asconfig.json', '--outFile', wasm, '--disableWarning'], { cwd: root, stdio: 'inherit' });
+const asc = join(
+  dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json')),
+  'bin/asc.js',
+);
+execFileSync(process.execPath, [asc, '--config', 'asconfig.json', '--outFile', wasm, '--disableWarning'], {
+  cwd: root,
+  stdio: 'inherit',
+});
 const base64 = readFileSync(wasm).toString('base64');
-writeFileSync(wrapper, `/** The compiled core, made by scripts/build-core.js. */\nexport const CORE_BASE64 =\n  '${base64}';\n`);
+writeFileSync(
+  wrapper,
+  `/** The compiled core, made by scripts/build-core.js. */\nexport const CORE_BASE64 =\n  '${base64}';\n`,
+);

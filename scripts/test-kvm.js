@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder } from './kvm-in-qemu/cache.js';
@@ -8,6 +8,7 @@ import { buildImage, guestFiles, shellQuote } from './kvm-in-qemu/image.js';
 import { signalStatus } from './kvm-in-qemu/process.js';
 import { runMachine } from './kvm-in-qemu/qemu.js';
 import { unpackResults } from './kvm-in-qemu/results.js';
+import { keepTemporary, temporaryFolder } from './kvm-in-qemu/temporary.js';
 import { checkTools } from './kvm-in-qemu/tools.js';
 
 const HELP = `Usage: npm run test:kvm -- [options] [test file filter…]
@@ -96,11 +97,8 @@ function parseExtra(text) {
 function commandLine(shell, words) {
   if (shell) return words.length > 0 ? words.map(shellQuote).join(' ') : 'exec sh -i';
   if (process.env.TSVMM_KVM_COMMAND) return process.env.TSVMM_KVM_COMMAND;
-  const runner = [
-    'node node_modules/vitest/vitest.mjs run --config scripts/kvm-in-qemu/vitest.config.js',
-    '--reporter=default --reporter=json --outputFile.json=/results/report.json',
-  ];
-  return ['exec', ...runner, ...words.map(shellQuote)].join(' ');
+  const runner = 'node node_modules/vitest/vitest.mjs run --config scripts/kvm-in-qemu/vitest.config.js';
+  return ['exec', runner, ...words.map(shellQuote)].join(' ');
 }
 
 /** @returns {Record<string, string>} */
@@ -144,27 +142,28 @@ async function main() {
     extra: values.extra.map(parseExtra),
   };
 
-  const runs = join(cacheFolder(), 'runs');
-  await mkdir(runs, { recursive: true });
-  const folder = await mkdtemp(join(runs, 'run-'));
-  const remove = () => rm(folder, { recursive: true, force: true });
-  try {
-    const initrd = join(folder, 'initrd');
-    const { kernel, size } = await buildImage(initrd, job, progress);
-    progress(`initial RAM disk of ${Math.round(size / 2 ** 20)} MiB made; booting`);
-    const archive = join(folder, 'results.tar');
-    await runMachine({ ...options, kernel, initrd, results: archive, log: join(folder, 'console.log') });
-    const unpacked = join(folder, 'results');
-    const status = await unpackResults(archive, unpacked);
-    if (values.results) await cp(unpacked, resolve(values.results), { recursive: true });
-    progress(`the command's exit status is ${status}`);
-    return status;
-  } finally {
-    if (values.keep) progress(`kept ${folder}`);
-    else await remove();
+  const folder = await temporaryFolder(join(cacheFolder(), 'runs', 'run-'));
+  if (values.keep) {
+    keepTemporary(folder);
+    progress(`working in ${folder}`);
   }
+  const initrd = join(folder, 'initrd');
+  const { kernel, size } = await buildImage(initrd, job, progress);
+  progress(`initial RAM disk of ${Math.round(size / 2 ** 20)} MiB made; booting`);
+  const archive = join(folder, 'results.tar');
+  await runMachine({ ...options, kernel, initrd, results: archive, log: join(folder, 'console.log') });
+  const unpacked = join(folder, 'results');
+  const status = await unpackResults(archive, unpacked);
+  if (values.results) await cp(unpacked, resolve(values.results), { recursive: true });
+  progress(`the command's exit status is ${status}`);
+  return status;
 }
 
+process.stdout.on('error', error => {
+  // Whoever reads the output has seen enough, as in "… | head".
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') process.exit(signalStatus('SIGPIPE'));
+  throw error;
+});
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.once(signal, () => process.exit(signalStatus(signal)));
 }

@@ -94,7 +94,7 @@ void note_hex(const char *text, uint64_t value)
   put_char('\n');
 }
 
-void finish(void)
+void print_summary(void)
 {
   put_str(guest_name);
   put_str(" END ");
@@ -102,6 +102,11 @@ void finish(void)
   put_char(' ');
   put_dec(failed);
   put_char('\n');
+}
+
+void finish(void)
+{
+  print_summary();
   out32(DEBUG_EXIT, failed == 0 ? 0 : 1);
   halt_for_ever();
 }

@@ -26,5 +26,6 @@ void note(const char *text);
 void note_dec(const char *text, uint64_t value);
 void note_hex(const char *text, uint64_t value);
 
-// `<guest> END <passed> <failed>`, then the end of the machine.
+// `<guest> END <passed> <failed>`; finish() prints it, then ends the machine.
+void print_summary(void);
 _Noreturn void finish(void);

@@ -1,6 +1,9 @@
 // One stub of 16 bytes a vector: pushes an error code where the processor did not (Intel SDM vol. 3, 6.13), and the
 // vector, so that all have the frame of lib/idt.h.
 
+// Vectors 8, 10 to 14, 17, 21, 29 and 30.
+#define WITH_ERROR_CODE 0x60227D00
+
         .section .text.interrupt_stubs, "ax", @progbits
         .code64
         .balign 16
@@ -9,7 +12,11 @@ interrupt_stubs:
         .set    vector, 0
         .rept   256
         .balign 16
-        .if     !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+        .set    pushed, 0
+        .if     vector < 32
+        .set    pushed, (WITH_ERROR_CODE >> vector) & 1
+        .endif
+        .if     !pushed
         pushq   $0
         .endif
         pushq   $vector

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { REPOSITORY } from './repository.js';
+import { removeTemporary, temporaryFolder } from './temporary.js';
 
 /** @returns {string} the cache folder: `TSVMM_CACHE`, or `.cache` in the repository */
 export function cacheFolder() {
@@ -19,8 +20,7 @@ export function cacheFolder() {
 export async function cached(name, build) {
   const path = join(cacheFolder(), name);
   if (existsSync(path)) return path;
-  await mkdir(dirname(path), { recursive: true });
-  const unfinished = await mkdtemp(`${path}.unfinished-`);
+  const unfinished = await temporaryFolder(`${path}.unfinished-`);
   try {
     await build(unfinished);
     await rename(unfinished, path).catch(error => {
@@ -28,7 +28,7 @@ export async function cached(name, build) {
       if (!existsSync(path)) throw error;
     });
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await removeTemporary(unfinished);
   }
   return path;
 }

@@ -73,8 +73,11 @@ export class Initramfs {
    * @param {string} path
    * @param {string} source
    * @param {(name: string) => boolean} [wanted] asked for each path relative to `source`
+   * @returns {Promise<string[]>} the files copied, by their paths on the host
    */
   async copyTree(path, source, wanted = () => true) {
+    /** @type {string[]} */
+    const files = [];
     const visit = async (/** @type {string} */ relative) => {
       const from = join(source, relative);
       const to = join(path, relative);
@@ -89,9 +92,11 @@ export class Initramfs {
         this.symlink(to, await readlink(from));
       } else if (status.isFile()) {
         this.#add(to, { mode: TYPE_FILE | (status.mode & 0o777), source: from });
+        files.push(from);
       }
     };
     await visit('');
+    return files;
   }
 
   /**

@@ -32,7 +32,10 @@ export async function debianKernel(progress) {
   const { name, version } = await currentPackage();
   const folder = await cached(`kernel/${name}_${version}`, async unfinished => {
     progress(`downloading ${name} ${version}`);
-    await run('apt-get', ['download', '-q', `${name}=${version}`], { cwd: unfinished });
+    await run('apt-get', ['download', '-q', `${name}=${version}`], { cwd: unfinished }).catch(error => {
+      // The archive drops a version when the next one comes.
+      throw new HarnessError(`${error.message}\nIf apt's package lists are old, run apt-get update.`);
+    });
     const archive = (await readdir(unfinished)).find(file => file.endsWith('.deb'));
     if (!archive) throw new HarnessError(`apt-get download ${name} left no package file`);
     progress(`unpacking ${archive}`);

@@ -8,7 +8,7 @@ import { linuxGuest } from './linux-guest.js';
 import { packageClosure } from './node-modules.js';
 import { run } from './process.js';
 import { REPOSITORY } from './repository.js';
-import { requireTool } from './tools.js';
+import { staticBusybox } from './tools.js';
 
 /** Where the project lies in the machine. */
 const PROJECT = '/tsvmm';
@@ -23,7 +23,7 @@ const PROJECT_PARTS = [
   'scripts/kvm-in-qemu/vitest.config.js',
 ];
 /** What packages carry that nothing reads while they run. */
-const DEAD_WEIGHT = /\.(?:d\.[cm]?ts|map|md)$|^koffi\/(?:src|vendor|doc|lib)(?:\/|$)/;
+const DEAD_WEIGHT = /\.(?:d\.[cm]?ts|map|md)$/;
 
 /**
  * What to run, and with what.
@@ -47,14 +47,15 @@ export async function buildImage(path, job, progress) {
   const initramfs = new Initramfs();
   initramfs.characterDevice('/dev/console', 5, 1);
   initramfs.file('/init', await readFile(new URL('init.sh', import.meta.url)), 0o755);
-  await initramfs.copy('/bin/busybox', requireTool('busybox', 'busybox-static'));
+  await initramfs.copy('/bin/busybox', staticBusybox());
 
   const modules = await kernelModules(kernel, KVM_MODULES);
   for (const { name, data } of modules) initramfs.file(`/lib/modules/${name}.ko`, data);
   initramfs.file('/etc/tsvmm/modules', modules.map(({ name }) => `${name}\n`).join(''));
 
-  await addProgram(initramfs, '/usr/local/bin/node', process.execPath);
-  await addProject(initramfs);
+  await initramfs.copy('/usr/local/bin/node', process.execPath);
+  const addOns = await addProject(initramfs);
+  await addLibraries(initramfs, [process.execPath, ...addOns]);
   const guests = await addGuests(initramfs, progress);
   for (const [to, from] of job.extra) await initramfs.copyTree(to, await realpath(from));
 
@@ -68,21 +69,24 @@ export async function buildImage(path, job, progress) {
 }
 
 /**
- * Copies a program with the shared libraries that it loads, at the paths where the loader expects them.
+ * Copies the shared libraries that programs and Node.js add-ons load, at the paths where the loader expects them.
  *
  * @param {Initramfs} initramfs
- * @param {string} path
- * @param {string} source
+ * @param {string[]} binaries dynamically linked files
  */
-async function addProgram(initramfs, path, source) {
-  await initramfs.copy(path, source);
-  const listing = (await run('ldd', [source])).toString();
+async function addLibraries(initramfs, binaries) {
+  const listing = (await run('ldd', binaries)).toString();
   for (const [, library] of listing.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x/gm)) {
     if (library) await initramfs.copy(library, library);
   }
 }
 
-/** @param {Initramfs} initramfs */
+/**
+ * Adds the built project with the packages that it and the test runner need.
+ *
+ * @param {Initramfs} initramfs
+ * @returns {Promise<string[]>} the Node.js add-ons among them, by their paths here
+ */
 async function addProject(initramfs) {
   if (!existsSync(join(REPOSITORY, 'dist')))
     throw new HarnessError('the project is not built: run npm run build');
@@ -92,15 +96,18 @@ async function addProject(initramfs) {
   }
   const { dependencies } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8'));
   const packages = await packageClosure(REPOSITORY, [...Object.keys(dependencies), 'vitest']);
+  /** @type {string[]} */
+  const addOns = [];
   for (const folder of packages) {
-    const name = folder.slice('node_modules/'.length);
-    await initramfs.copyTree(
+    const copied = await initramfs.copyTree(
       join(PROJECT, folder),
       join(REPOSITORY, folder),
       // Nested packages are members of the closure themselves.
-      file => !file.startsWith('node_modules') && !DEAD_WEIGHT.test(`${name}/${file}`),
+      file => !file.startsWith('node_modules') && !DEAD_WEIGHT.test(file),
     );
+    addOns.push(...copied.filter(file => file.endsWith('.node') && !file.includes('musl')));
   }
+  return addOns;
 }
 
 /**
@@ -114,7 +121,7 @@ async function addGuests(initramfs, progress) {
   /** @type {Record<string, string>} */
   const environment = {};
   for (const [variable, source] of Object.entries(await guestFiles(progress))) {
-    const path = `/guests/${basename(source)}`;
+    const path = `/guests/${variable}/${basename(source)}`;
     await initramfs.copy(path, source);
     environment[variable] = path;
   }

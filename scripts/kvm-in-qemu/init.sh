@@ -18,7 +18,7 @@ export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root TERM=linux
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
-mount -t tmpfs tmpfs /tmp
+chmod 1777 /tmp /dev/shm
 ifconfig lo 127.0.0.1 up
 # Raw: the archive must arrive byte for byte. The console does not echo what is typed ahead of the command.
 stty -F /dev/ttyS1 raw

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cached } from './cache.js';
 import { Initramfs } from './cpio.js';
 import { debianKernel, kernelModules } from './debian-kernel.js';
-import { requireTool } from './tools.js';
+import { staticBusybox } from './tools.js';
 
 /** Drivers that the guest can load for the devices of tsvmm; Debian's kernel has them as modules only. */
 const GUEST_MODULES = [
@@ -36,10 +36,12 @@ export async function linuxGuest(progress) {
   const kernel = await debianKernel(progress);
   const modules = await kernelModules(kernel, GUEST_MODULES);
   const init = await readFile(new URL('linux-guest-init.sh', import.meta.url));
-  const busybox = requireTool('busybox', 'busybox-static');
+  const busybox = staticBusybox();
 
+  const dependencies = modulesDep(modules);
   const identity = createHash('sha256')
     .update(init)
+    .update(dependencies)
     .update(await readFile(busybox));
   for (const { data } of modules) identity.update(data);
   const name = `linux-guest/${kernel.release}-${identity.digest('hex').slice(0, 16)}`;
@@ -50,19 +52,24 @@ export async function linuxGuest(progress) {
     await initramfs.copy('/bin/busybox', busybox);
     const root = `/lib/modules/${kernel.release}`;
     for (const { name, data } of modules) initramfs.file(`${root}/${name}.ko`, data);
-    initramfs.file(`${root}/modules.dep`, modulesDep(modules));
+    initramfs.file(`${root}/modules.dep`, dependencies);
     await initramfs.write(join(unfinished, 'initrd'));
   });
   return { bzImage: kernel.bzImage, vmlinux: kernel.vmlinux, initrd: join(folder, 'initrd') };
 }
 
 /**
- * modprobe's list of dependencies.
+ * modprobe's list of dependencies: for each module all that it needs, directly or not, in the reverse of the order in
+ * which to load them (modules.dep(5)).
  *
- * @param {{ name: string, dependencies: string[] }[]} modules
+ * @param {{ name: string, dependencies: string[] }[]} modules dependencies first
  */
-function modulesDep(modules) {
-  return modules
-    .map(({ name, dependencies }) => `${name}.ko: ${dependencies.map(other => `${other}.ko`).join(' ')}\n`)
-    .join('');
+export function modulesDep(modules) {
+  /** @type {Map<string, Set<string>>} */
+  const needs = new Map();
+  for (const { name, dependencies } of modules) {
+    needs.set(name, new Set(dependencies.flatMap(other => [...(needs.get(other) ?? []), other])));
+  }
+  const fileNames = (/** @type {Set<string>} */ names) => [...names].reverse().map(name => `${name}.ko`);
+  return [...needs].map(([name, all]) => `${name}.ko: ${fileNames(all).join(' ')}\n`).join('');
 }

@@ -1,6 +1,9 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { HarnessError } from './errors.js';
+
+/** The program header type that names a dynamic loader (System V ABI, "Program Header"). */
+const PT_INTERP = 3;
 
 /** The programs that this harness runs, each with the Debian package that has it. */
 const REQUIRED = [
@@ -39,6 +42,27 @@ export function findTool(name) {
 export function requireTool(name, debianPackage) {
   const path = findTool(name);
   if (!path) throw new HarnessError(`${name} is missing: apt-get install ${debianPackage}`);
+  return path;
+}
+
+/**
+ * @returns {string} the path of a busybox that runs without shared libraries
+ * @throws {HarnessError}
+ */
+export function staticBusybox() {
+  const path = requireTool('busybox', 'busybox-static');
+  const file = readFileSync(path);
+  // Of the ELF64 header: e_phoff, e_phentsize and e_phnum.
+  const [table, size, count] = [
+    Number(file.readBigUInt64LE(32)),
+    file.readUInt16LE(54),
+    file.readUInt16LE(56),
+  ];
+  for (let i = 0; i < count; i++) {
+    if (file.readUInt32LE(table + i * size) === PT_INTERP) {
+      throw new HarnessError(`${path} needs shared libraries: apt-get install busybox-static`);
+    }
+  }
   return path;
 }
 

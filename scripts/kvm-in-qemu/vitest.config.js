@@ -6,9 +6,13 @@ export default defineConfig({
   cacheDir: '/tmp/vite',
   test: {
     include: ['test/guests/**/*.test.ts'],
-    // One after the other in one thread each: a test starts threads of its own, and there are two processors.
+    // One after the other: a test starts threads of its own, and there are two processors.
     fileParallelism: false,
-    pool: 'threads',
+    // Without the summary that redraws itself: the serial console goes through as lines.
+    reporters: [
+      ['verbose', { summary: false }],
+      ['json', { outputFile: '/results/report.json' }],
+    ],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

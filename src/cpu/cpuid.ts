@@ -32,7 +32,7 @@ const XSAVE_SIZE = 512 + 64;
 
 const bits = (...set: number[]): number => set.reduce((sum, bit) => sum | (1 << bit), 0) >>> 0;
 
-/** FPU VME DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
+/** FPU DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
 const LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 const LEAF1_EDX_APIC = bits(9);
 const LEAF1_EDX_HTT = bits(28);
@@ -56,9 +56,16 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
     case 0x0:
       return vendor(HIGHEST_BASIC);
     case 0x1:
-      return [SIGNATURE, ((8 << 8) | (context.cpus << 16) | (context.apicId << 24)) >>> 0, leaf1Ecx(context), leaf1Edx(context)];
+      return [
+        SIGNATURE,
+        ((8 << 8) | (context.cpus << 16) | (context.apicId << 24)) >>> 0,
+        leaf1Ecx(context),
+        leaf1Edx(context),
+      ];
     case 0x7:
-      return subleaf === 0 ? [0, LEAF7_EBX, (LEAF7_ECX | (context.ospke ? LEAF7_ECX_OSPKE : 0)) >>> 0, 0] : NONE;
+      return subleaf === 0
+        ? [0, LEAF7_EBX, (LEAF7_ECX | (context.ospke ? LEAF7_ECX_OSPKE : 0)) >>> 0, 0]
+        : NONE;
     case 0xb:
       return topology(subleaf, context);
     case 0xd:
@@ -72,11 +79,18 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
     case 0x8000_0000:
       return vendor(HIGHEST_EXTENDED);
     case 0x8000_0001:
-      return [SIGNATURE, 0, (EXTENDED1_ECX | (context.cpus > 1 ? 2 : 0)) >>> 0, (EXTENDED1_EDX | (context.apic ? LEAF1_EDX_APIC : 0)) >>> 0];
+      return [
+        SIGNATURE,
+        0,
+        (EXTENDED1_ECX | (context.cpus > 1 ? 2 : 0)) >>> 0,
+        (EXTENDED1_EDX | (context.apic ? LEAF1_EDX_APIC : 0)) >>> 0,
+      ];
     case 0x8000_0002:
     case 0x8000_0003:
     case 0x8000_0004:
-      return text(BRAND.padEnd(48, '\0').slice((leaf - 0x8000_0002) * 16, (leaf - 0x8000_0001) * 16)) as unknown as CpuidResult;
+      return text(
+        BRAND.padEnd(48, '\0').slice((leaf - 0x8000_0002) * 16, (leaf - 0x8000_0001) * 16),
+      ) as unknown as CpuidResult;
     case 0x8000_0007:
       // The time stamp counter runs at one rate always.
       return [0, 0, 0, 1 << 8];

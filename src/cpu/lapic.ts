@@ -3,33 +3,33 @@
  * addressed by their offset in the xAPIC page.
  */
 
-enum Register {
-  ID = 0x20,
-  VERSION = 0x30,
-  TPR = 0x80,
-  APR = 0x90,
-  PPR = 0xa0,
-  EOI = 0xb0,
-  LDR = 0xd0,
-  DFR = 0xe0,
-  SVR = 0xf0,
-  ISR = 0x100,
-  TMR = 0x180,
-  IRR = 0x200,
-  ESR = 0x280,
-  ICR_LOW = 0x300,
-  ICR_HIGH = 0x310,
-  LVT_TIMER = 0x320,
-  LVT_THERMAL = 0x330,
-  LVT_PMC = 0x340,
-  LVT_LINT0 = 0x350,
-  LVT_LINT1 = 0x360,
-  LVT_ERROR = 0x370,
-  TIMER_INITIAL = 0x380,
-  TIMER_CURRENT = 0x390,
-  TIMER_DIVIDE = 0x3e0,
-  SELF_IPI = 0x3f0,
-}
+const Register = {
+  ID: 0x20,
+  VERSION: 0x30,
+  TPR: 0x80,
+  APR: 0x90,
+  PPR: 0xa0,
+  EOI: 0xb0,
+  LDR: 0xd0,
+  DFR: 0xe0,
+  SVR: 0xf0,
+  ISR: 0x100,
+  TMR: 0x180,
+  IRR: 0x200,
+  ESR: 0x280,
+  ICR_LOW: 0x300,
+  ICR_HIGH: 0x310,
+  LVT_TIMER: 0x320,
+  LVT_THERMAL: 0x330,
+  LVT_PMC: 0x340,
+  LVT_LINT0: 0x350,
+  LVT_LINT1: 0x360,
+  LVT_ERROR: 0x370,
+  TIMER_INITIAL: 0x380,
+  TIMER_CURRENT: 0x390,
+  TIMER_DIVIDE: 0x3e0,
+  SELF_IPI: 0x3f0,
+} as const;
 
 /** Version 0x14, six LVT entries. */
 const VERSION = 0x0005_0014;
@@ -327,7 +327,7 @@ export class LocalApic {
     if (!this.intr) return false;
     if (!this.enabled) return true;
     const entry = this.lvt[lvtIndex(Register.LVT_LINT0)];
-    return (entry & LVT_MASKED) === 0 && ((entry >> 8) & 7) === DeliveryMode.EXTINT;
+    return (entry & LVT_MASKED) === 0 && (((entry >> 8) & 7) as DeliveryMode) === DeliveryMode.EXTINT;
   }
 
   /** Takes the highest pending interrupt into service. @returns its vector, −1 when there is none */
@@ -378,7 +378,7 @@ export class LocalApic {
   }
 
   private sendIpi(destination: number): void {
-    const mode: DeliveryMode = (this.icrLow >> 8) & 7;
+    const mode = ((this.icrLow >> 8) & 7) as DeliveryMode;
     const vector = this.icrLow & 0xff;
     if (mode === DeliveryMode.FIXED && vector < 16) {
       this.error(ESR_SEND_ILLEGAL_VECTOR);

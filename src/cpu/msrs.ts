@@ -82,7 +82,9 @@ export class Msrs {
       case IA32_APIC_BASE:
         return BigInt(this.apic.base >>> 0);
       case IA32_TSC_DEADLINE:
-        return this.apic.tscDeadlineNs === 0 ? 0n : BigInt(Math.round(this.apic.tscDeadlineNs)) + this.host.tscOffset();
+        return this.apic.tscDeadlineNs === 0
+          ? 0n
+          : BigInt(Math.round(this.apic.tscDeadlineNs)) + this.host.tscOffset();
       case MTRR_CAP:
         // Eight variable ranges, fixed ranges, write-combining.
         return 0x508n;
@@ -106,7 +108,8 @@ export class Msrs {
         this.host.apicMoved();
         return true;
       case IA32_TSC_DEADLINE:
-        this.apic.tscDeadlineNs = value === 0n ? 0 : Math.max(1, Number(BigInt.asIntN(64, value - this.host.tscOffset())));
+        this.apic.tscDeadlineNs =
+          value === 0n ? 0 : Math.max(1, Number(BigInt.asIntN(64, value - this.host.tscOffset())));
         return true;
       case MTRR_CAP:
         return false;

@@ -18,7 +18,16 @@ const RFLAGS_IF = 0x200;
 /** Values of ACTIVITY. */
 export const Activity = { RUNNING: 0, HALTED: 1, WAITING_FOR_SIPI: 2, SHUTDOWN: 3 } as const;
 
-const SEGMENT_FIELDS = { es: L.ES, cs: L.CS, ss: L.SS, ds: L.DS, fs: L.FS, gs: L.GS, ldt: L.LDTR, tr: L.TR } as const;
+const SEGMENT_FIELDS = {
+  es: L.ES,
+  cs: L.CS,
+  ss: L.SS,
+  ds: L.DS,
+  fs: L.FS,
+  gs: L.GS,
+  ldt: L.LDTR,
+  tr: L.TR,
+} as const;
 
 /** CR0 after power-on and INIT: caches off, extension type (Intel SDM vol. 3, table 9-1). */
 const RESET_CR0 = 0x6000_0010n;

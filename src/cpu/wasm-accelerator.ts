@@ -17,10 +17,14 @@ export class WasmAccelerator implements Accelerator {
       throw new ConfigError('the software CPU has at most 3 GiB of memory', { size: memory.size });
     }
     if (memory.segments[0].offset !== CORE_RESERVE) {
-      throw new AcceleratorError('the guest memory has no room for the software CPU', { reserve: CORE_RESERVE });
+      throw new AcceleratorError('the guest memory has no room for the software CPU', {
+        reserve: CORE_RESERVE,
+      });
     }
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_VCPUS) {
-      throw new ConfigError(`cpus must be between 1 and ${MAX_VCPUS} on the software CPU, not ${cpus}`, { cpus });
+      throw new ConfigError(`cpus must be between 1 and ${MAX_VCPUS} on the software CPU, not ${cpus}`, {
+        cpus,
+      });
     }
     return new WasmVm(options);
   }

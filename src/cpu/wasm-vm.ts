@@ -1,5 +1,5 @@
 import type { AccessSize } from '../vmm/device.js';
-import type { ExitHandlers, MsiMessage, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
+import type { ExitHandlers, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
 import { Doorbell } from '../vmm/doorbell.js';
 import { Core, CoreStop } from './core-exports.js';
 import * as L from './core/layout.js';
@@ -10,6 +10,9 @@ import { Activity, WasmVcpu } from './vcpu.js';
 
 /** Instructions of one turn of a vCPU, about a quarter of a millisecond. */
 const TURN = 40_000;
+
+/** `Record.START` of `core/decode/record.ts`. */
+const RECORD_START = 30;
 
 const CR4_OSXSAVE = 1n << 18n;
 const CR4_PKE = 1n << 22n;
@@ -91,6 +94,19 @@ export class WasmVm implements Vm {
     }
   }
 
+  /** Nothing runs here but in `run`. */
+  rest(): void {}
+
+  /** RIP is always at hand. */
+  exposeRegisters(): void {}
+
+  /** RIP of the instruction that is being executed, of the next one outside `run`. */
+  rip(): bigint {
+    const op = this.view.getUint32(L.CURRENT_OP, true);
+    if (op === 0) return this.view.getBigUint64(L.RIP, true);
+    return this.view.getBigUint64(L.BLOCK_RIP, true) + BigInt(this.view.getUint16(op + RECORD_START, true));
+  }
+
   /** Guest RAM has been written by a device: code that was decoded from there is decoded anew. */
   memoryWritten(gpa: number, size: number): void {
     this.core.exports.memoryWritten(gpa, size);
@@ -115,7 +131,7 @@ export class WasmVm implements Vm {
   }
 
   /** The local APICs know of each interrupt whether it is level-triggered, and report all of those. */
-  setIoapicRoutes(_routes: readonly (MsiMessage | undefined)[]): void {}
+  setIoapicRoutes(): void {}
 
   close(): void {}
 
@@ -285,7 +301,8 @@ export class WasmVm implements Vm {
         this.view.setBigUint64(L.MSR_VALUE, BigInt.asUintN(64, value), true);
         return 1;
       },
-      writeMsr: index => (this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0),
+      writeMsr: index =>
+        this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0,
       readTsc: () => {
         clock.tick();
         return Math.floor(clock.now());

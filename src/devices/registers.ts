@@ -52,7 +52,7 @@ export class RegisterBlock<D> {
 
   write(device: D, offset: number, size: AccessSize, value: number): void {
     const register = this.writable[offset];
-    if (register !== undefined && register.width >= size) {
+    if (register !== undefined && offset + size <= register.offset + register.width) {
       if (register.offset === offset) register.write!(device, value);
       return;
     }

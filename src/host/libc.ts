@@ -41,6 +41,9 @@ const munmapAddress = libc.func('munmap', 'int', ['uint64', 'size_t']) as unknow
   length: number,
 ) => number;
 
+/** Closes a descriptor that came from an ioctl, which Node does not know of. */
+export const close = libc.func('close', 'int', ['int']) as unknown as (fd: number) => number;
+
 export const getpid = libc.func('getpid', 'int', []) as unknown as () => number;
 export const gettid = libc.func('gettid', 'int', []) as unknown as () => number;
 export const tgkill = libc.func('tgkill', 'int', ['int', 'int', 'int']) as unknown as (
@@ -70,6 +73,39 @@ export const timerSettime = libc.func('timer_settime', 'int', [
 
 export const timerDelete = libc.func('timer_delete', 'int', ['uint64']) as unknown as (
   id: number | bigint,
+) => number;
+
+export const posixOpenpt = libc.func('posix_openpt', 'int', ['int']) as unknown as (flags: number) => number;
+export const grantpt = libc.func('grantpt', 'int', ['int']) as unknown as (fd: number) => number;
+export const unlockpt = libc.func('unlockpt', 'int', ['int']) as unknown as (fd: number) => number;
+export const ptsname = libc.func('ptsname_r', 'int', ['int', 'void *', 'size_t']) as unknown as (
+  fd: number,
+  name: Uint8Array,
+  length: number,
+) => number;
+
+export const tcgetattr = libc.func('tcgetattr', 'int', ['int', 'void *']) as unknown as (
+  fd: number,
+  termios: Uint8Array,
+) => number;
+export const tcsetattr = libc.func('tcsetattr', 'int', ['int', 'int', 'void *']) as unknown as (
+  fd: number,
+  when: number,
+  termios: Uint8Array,
+) => number;
+export const cfmakeraw = libc.func('cfmakeraw', 'void', ['void *']) as unknown as (
+  termios: Uint8Array,
+) => void;
+
+export const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as unknown as (
+  fd: number,
+  command: number,
+  argument: number,
+) => number;
+export const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as unknown as (
+  pollfds: Uint8Array,
+  count: number,
+  timeoutMs: number,
 ) => number;
 
 const strerrorText = libc.func('strerror', 'str', ['int']) as unknown as (errno: number) => string;

@@ -71,6 +71,12 @@ export interface Vm {
    * @param deadlineNs on the machine's clock
    */
   run(deadlineNs: number): StopReason;
+  /** `run()` will not be called for a while: nothing that it started may cost the host time until then. */
+  rest(): void;
+  /** Makes RIP available at each exit while `on`: what a probe that asks for it costs. */
+  exposeRegisters(on: boolean): void;
+  /** RIP of the exit that is being served, while registers are exposed. */
+  rip(): bigint;
   /** Exits served by `run()` since the start. */
   readonly exits: number;
   /** What went wrong when `run()` returned `failed`. */

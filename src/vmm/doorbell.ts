@@ -4,7 +4,9 @@ const THREAD = 1;
 /** The address of the byte that makes the next entry into the guest return at once, low and high half. */
 const EXIT_ADDRESS_LOW = 2;
 const EXIT_ADDRESS_HIGH = 3;
-const WORDS = 4;
+/** Threads that are about to interrupt the owner: the address is theirs to use until they are through. */
+const INTERRUPTING = 4;
+const WORDS = 5;
 
 /** Makes a thread that is inside the guest, or about to enter it, come out. Depends on the accelerator and the host. */
 export type Interrupter = (thread: number, exitByteAddress: number) => void;
@@ -28,11 +30,21 @@ export class Doorbell {
     return new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
   }
 
-  /** The owner says how it can be interrupted inside the guest. @param thread 0 takes it back */
-  own(thread: number, exitByteAddress = 0): void {
+  /** The owner says how it can be interrupted inside the guest. */
+  own(thread: number, exitByteAddress: number): void {
     this.words[EXIT_ADDRESS_LOW] = exitByteAddress | 0;
     this.words[EXIT_ADDRESS_HIGH] = Math.floor(exitByteAddress / 2 ** 32);
     Atomics.store(this.words, THREAD, thread);
+  }
+
+  /** The owner takes that back, and waits until nobody uses the byte any longer: it may be unmapped from then on. */
+  disown(): void {
+    const { words } = this;
+    Atomics.store(words, THREAD, 0);
+    for (let count = Atomics.load(words, INTERRUPTING); count !== 0;) {
+      Atomics.wait(words, INTERRUPTING, count);
+      count = Atomics.load(words, INTERRUPTING);
+    }
   }
 
   /** From any thread: what the owner does next is to look at its work. */
@@ -40,10 +52,13 @@ export class Doorbell {
     // Already rung and not yet taken: the owner is on its way out.
     if (Atomics.exchange(this.words, RUNG, 1) === 1) return;
     Atomics.notify(this.words, RUNG);
-    const thread = Atomics.load(this.words, THREAD);
-    if (thread === 0) return;
-    const low = this.words[EXIT_ADDRESS_LOW] >>> 0;
-    this.interrupt?.(thread, this.words[EXIT_ADDRESS_HIGH] * 2 ** 32 + low);
+    // Count before thread, as disown() writes the thread before it reads the count: one of the two sees the other.
+    Atomics.add(this.words, INTERRUPTING, 1);
+    try {
+      this.interruptOwner();
+    } finally {
+      if (Atomics.sub(this.words, INTERRUPTING, 1) === 1) Atomics.notify(this.words, INTERRUPTING);
+    }
   }
 
   /** The owner rings for itself, from inside an exit handler. */
@@ -64,5 +79,12 @@ export class Doorbell {
   /** The owner sleeps until somebody rings or `timeoutMs` have passed. */
   wait(timeoutMs: number): void {
     Atomics.wait(this.words, RUNG, 0, timeoutMs);
+  }
+
+  private interruptOwner(): void {
+    const thread = Atomics.load(this.words, THREAD);
+    if (thread === 0) return;
+    const low = this.words[EXIT_ADDRESS_LOW] >>> 0;
+    this.interrupt?.(thread, this.words[EXIT_ADDRESS_HIGH] * 2 ** 32 + low);
   }
 }

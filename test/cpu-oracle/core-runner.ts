@@ -52,9 +52,9 @@ export class CoreRunner {
     this.loadState(state);
     const at = CORE_RESERVE + CODE;
     const ram = new Uint8Array(view.buffer);
-    ram.fill(0xcc, at, at + 64);
+    ram.fill(0xcc, at, at + 4096);
     ram.set(code, at);
-    this.core.exports.memoryWritten(CODE, 64);
+    this.core.exports.memoryWritten(CODE, 4096);
     ram.fill(0, CORE_RESERVE + SCRATCH, CORE_RESERVE + SCRATCH + 4096);
     ram.set(state.memory, CORE_RESERVE + SCRATCH);
     view.setInt32(L.BUDGET, 1_000_000, true);
@@ -73,7 +73,10 @@ export class CoreRunner {
     const result = this.readState();
     // There is no IDT: INT3 ends in #GP for its gate.
     if (vector === 13 && error === 3 * 8 + 2) {
-      result.rip += 1n;
+      // An instruction that wrote into its own code may have put prefixes before it.
+      let end = Number(result.rip);
+      while (ram[CORE_RESERVE + end] !== 0xcc) end++;
+      result.rip = BigInt(end + 1);
       return { vector: 3, error: 0, state: result };
     }
     return { vector, error, state: result };

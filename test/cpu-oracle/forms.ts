@@ -21,6 +21,12 @@ export interface Form {
   readonly operand?: 'register' | 'memory';
   /** Memory operands must be aligned to 16 bytes more often than chance would have it. */
   readonly aligned?: boolean;
+  /** Sets exception flags in MXCSR, which the core does not do yet. */
+  readonly ignoreMxcsr?: boolean;
+  /** Uses the x87 registers: they and the control word are random. */
+  readonly x87?: boolean;
+  /** ModRM.rm, where it belongs to the opcode. */
+  readonly rm?: number;
   readonly undefinedFlags: number;
 }
 
@@ -31,7 +37,8 @@ export function randomCase(random: Random, form: Form): TestCase {
   if (random.chance(0.05)) code.push(random.pick([0x2e, 0x3e, 0x26, 0x36]));
   if (opsize) code.push(0x66);
   if (form.mandatory !== undefined) {
-    if (form.mandatory !== 0x66 && form.no16 !== true && form.operand === undefined && random.chance(0.1)) code.push(0x66);
+    if (form.mandatory !== 0x66 && form.no16 !== true && form.operand === undefined && random.chance(0.1))
+      code.push(0x66);
     code.push(form.mandatory);
   }
   if (random.chance(0.03)) code.push(0x67);
@@ -45,14 +52,19 @@ export function randomCase(random: Random, form: Form): TestCase {
   code.push(...form.opcode);
   if (form.modrm) randomModRm(random, form, code);
   randomImmediate(random, form, code, opsize && !rexW, rexW);
-  return { code: Uint8Array.from(code), state: randomState(random, form), undefinedFlags: form.undefinedFlags };
+  return {
+    code: Uint8Array.from(code),
+    state: randomState(random, form),
+    undefinedFlags: form.undefinedFlags,
+    ignoreMxcsr: form.ignoreMxcsr === true,
+  };
 }
 
 function randomModRm(random: Random, form: Form, code: number[]): void {
   const reg = form.reg ?? random.below(8);
   const register = form.operand === 'register' || (form.operand !== 'memory' && random.chance(0.5));
   const mod = register ? 3 : random.pick([0, 1, 1, 1, 2]);
-  const rm = random.below(8);
+  const rm = form.rm ?? random.below(8);
   code.push((mod << 6) | (reg << 3) | rm);
   if (mod === 3) return;
   let base = rm;
@@ -75,7 +87,17 @@ function randomModRm(random: Random, form: Form, code: number[]): void {
 
 function randomImmediate(random: Random, form: Form, code: number[], word: boolean, wide: boolean): void {
   const size =
-    form.immediate === 'z' ? (word ? 2 : 4) : form.immediate === 'v' ? (word ? 2 : wide ? 8 : 4) : form.immediate;
+    form.immediate === 'z'
+      ? word
+        ? 2
+        : 4
+      : form.immediate === 'v'
+        ? word
+          ? 2
+          : wide
+            ? 8
+            : 4
+        : form.immediate;
   if (size === 'enter') {
     code.push(random.below(64), 0, random.below(4));
     return;
@@ -85,7 +107,8 @@ function randomImmediate(random: Random, form: Form, code: number[], word: boole
 }
 
 function randomState(random: Random, form: Form): MachineState {
-  const pointer = (): bigint => BigInt(SCRATCH + (form.aligned === true ? random.below(12) * 16 : random.below(192)) + 128);
+  const pointer = (): bigint =>
+    BigInt(SCRATCH + (form.aligned === true ? random.below(12) * 16 : random.below(192)) + 128);
   const pointers = random.chance(0.7) ? 0.7 : 0.2;
   const gpr = Array.from({ length: 16 }, () => (random.chance(pointers) ? pointer() : random.word()));
   gpr[4] = random.chance(0.95) ? BigInt(SCRATCH + 128 + random.below(32) * 8) : random.word();
@@ -103,6 +126,45 @@ function randomState(random: Random, form: Form): MachineState {
   fx.setUint16(0, 0x37f, true);
   fx.setUint32(24, 0x1f80, true);
   for (let i = 160; i < 416; i++) fxsave[i] = random.next();
+  if (form.x87 === true) randomX87(random, fx, memory);
   const df = random.chance(0.2) ? 0x400n : 0n;
   return { gpr, rip: BigInt(CODE), rflags: BigInt(random.next() & 0x8d5) | 0x202n | df, fxsave, memory };
+}
+
+const EXTENDED_EDGES: readonly (readonly [number, bigint])[] = [
+  [0, 0n],
+  [0x8000, 0n],
+  [0x7fff, 1n << 63n],
+  [0xffff, 1n << 63n],
+  [0x7fff, 3n << 62n],
+  [0x7fff, (1n << 63n) | 1n],
+  [0, 1n],
+  [0x3fff, 1n << 63n],
+  [0x7ffe, 0xffff_ffff_ffff_ffffn],
+  [1, 1n << 63n],
+];
+
+/** Random control word, stack and numbers: mostly near each other, sometimes at the edges of the format. */
+function randomX87(random: Random, fx: DataView, memory: Uint8Array): void {
+  fx.setUint16(0, 0x7f | (random.pick([0, 2, 3, 3, 3]) << 8) | (random.below(4) << 10) | 0x40, true);
+  fx.setUint16(2, random.below(8) << 11, true);
+  fx.setUint8(4, random.chance(0.7) ? 0xff : random.below(256));
+  for (let i = 0; i < 8; i++) {
+    let exp = 0x3fff + random.below(80) - 40 + (random.chance(0.5) ? 0x8000 : 0);
+    let sig = BigInt.asUintN(64, random.word() | (1n << 63n));
+    if (random.chance(0.2)) [exp, sig] = random.pick(EXTENDED_EDGES);
+    else if (random.chance(0.1)) exp = random.below(0x10000);
+    else if (random.chance(0.3)) sig &= 0xffff_ff00_0000_0000n;
+    if (random.chance(0.03)) sig &= ~(1n << 63n);
+    fx.setBigUint64(32 + i * 16, sig, true);
+    fx.setUint16(40 + i * 16, exp, true);
+  }
+  // Doubles and singles near one in memory, at all places that are a multiple of eight from the middle on.
+  const view = new DataView(memory.buffer);
+  if (random.chance(0.5)) {
+    for (let at = 0; at + 8 <= memory.length; at += 8) {
+      if (random.chance(0.5))
+        view.setFloat64(at, (random.next() / 2 ** 31 - 1) * 2 ** (random.below(20) - 10), true);
+    }
+  }
 }

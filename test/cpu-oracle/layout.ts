@@ -20,6 +20,8 @@ export interface TestCase {
   readonly state: MachineState;
   /** Arithmetic flags that the instruction leaves undefined. */
   readonly undefinedFlags: number;
+  /** MXCSR's exception flags are not compared. */
+  readonly ignoreMxcsr: boolean;
 }
 
 export interface Outcome {

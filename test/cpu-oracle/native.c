@@ -115,7 +115,7 @@ int main(void)
 	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
 		handle(signals[i], leave);
 	while (fread(&input, sizeof input, 1, stdin) == 1) {
-		memset((void *)CODE, 0xcc, 64);
+		memset((void *)CODE, 0xcc, PAGE);
 		memcpy((void *)CODE, input.code, input.length);
 		memset((void *)SCRATCH, 0, PAGE);
 		memcpy((void *)SCRATCH, input.state.memory, WINDOW);

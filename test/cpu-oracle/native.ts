@@ -19,9 +19,14 @@ export class NativeRunner {
     const input = new Uint8Array(cases.length * CASE_SIZE);
     const view = new DataView(input.buffer);
     cases.forEach((test, i) => encodeCase(test, view, i * CASE_SIZE));
-    const { stdout, status, signal } = spawnSync(this.program, { input, maxBuffer: cases.length * RESULT_SIZE + 65536 });
+    const { stdout, status, signal } = spawnSync(this.program, {
+      input,
+      maxBuffer: cases.length * RESULT_SIZE + 65536,
+    });
     if (status !== 0 || stdout.length !== cases.length * RESULT_SIZE) {
-      throw new Error(`the native runner stopped with ${status ?? signal} after ${stdout.length / RESULT_SIZE} cases`);
+      throw new Error(
+        `the native runner stopped with ${status ?? signal} after ${stdout.length / RESULT_SIZE} cases`,
+      );
     }
     const results = new DataView(stdout.buffer, stdout.byteOffset, stdout.length);
     return cases.map((_, i) => decodeResult(results, i * RESULT_SIZE));

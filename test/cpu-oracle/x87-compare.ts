@@ -1,10 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { differences } from './compare.js';
+import type { CoreRunner } from './core-runner.js';
 import type { Outcome, TestCase } from './layout.js';
-import { isTranscendental } from './x87-forms.js';
+import type { NativeRunner } from './native.js';
+import { isTranscendental } from './x87-cases.js';
 
 const C1 = 0x200;
 const STATUS = 2;
 const REGISTERS = 32;
+
+/** Where Intel leaves something open, the core does as AMD's processors do: only they can be compared with. */
+export function x87Comparable(): boolean {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return false;
+  return readFileSync('/proc/cpuinfo', 'latin1').includes('AuthenticAMD');
+}
 
 /** What differs between processor and core, and by how many units in the last place a transcendental result does. */
 export interface X87Comparison {
@@ -47,4 +56,26 @@ function order(fxsave: DataView, i: number): bigint {
 
 function magnitude(value: bigint): bigint {
   return value < 0n ? -value : value;
+}
+
+/** @returns what differed: the instruction's bytes and how; and the largest deviation in units in the last place */
+export function compareX87Cases(
+  native: NativeRunner,
+  core: CoreRunner,
+  cases: readonly TestCase[],
+): { found: string[]; ulps: bigint } {
+  const outcomes = native.run(cases);
+  const found: string[] = [];
+  let ulps = 0n;
+  cases.forEach((test, i) => {
+    const got = core.run(test);
+    let comparison = compareX87(test, outcomes[i], got);
+    // A context switch makes AMD's processors forget x87's instruction pointers: such a case is run again.
+    if (comparison.lines.length > 0) comparison = compareX87(test, native.run([test])[0], got);
+    if (comparison.ulps > ulps) ulps = comparison.ulps;
+    if (comparison.lines.length > 0) {
+      found.push(`${Buffer.from(test.code).toString('hex')}: ${comparison.lines.join('; ')}`);
+    }
+  });
+  return { found, ulps };
 }

@@ -197,12 +197,12 @@ export const OPERATION_FLAGS = 0x44_0000;
 export const VECTOR_FUNCTIONS = 0x44_1000;
 export const MMX_FUNCTIONS = 0x44_2000;
 
-export const TLB_ENTRIES = 1024;
-export const TLB_READ = 0x45_0000;
-export const TLB_WRITE = 0x45_4000;
-export const TLB_EXECUTE = 0x45_8000;
-export const JUMP_CACHE = 0x46_0000;
-export const JUMP_ENTRIES = 4096;
+export const TLB_ENTRIES = 4096;
+export const TLB_READ = 0x50_0000;
+export const TLB_WRITE = 0x51_0000;
+export const TLB_EXECUTE = 0x52_0000;
+export const JUMP_CACHE = 0x4c_0000;
+export const JUMP_ENTRIES = 16384;
 export const BLOCK_HASH = 0x48_0000;
 export const BLOCK_HASH_ENTRIES = 65536;
 

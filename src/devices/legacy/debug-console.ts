@@ -34,5 +34,5 @@ export class DebugConsole implements Device {
     return {};
   }
 
-  load(_state: DeviceState): void {}
+  load(): void {}
 }

@@ -26,5 +26,5 @@ export class DebugExit implements Device {
     return {};
   }
 
-  load(_state: DeviceState): void {}
+  load(): void {}
 }

@@ -203,13 +203,12 @@ export class I8259 {
   }
 
   /**
-   * The interrupt request register. The slave's INT output is followed as a level: on the board it falls and
-   * rises again in each INTA cycle of the slave, so that the master sees an edge for each of its requests.
+   * The interrupt request register. At the cascade the level counts besides the edge: in each INTA cycle of the slave
+   * its INT output falls and, if there is more to serve, rises again, which one level after the cycle cannot show.
    */
   private get irr(): number {
     const cascade = this.wiring.cascade < 0 ? 0 : 1 << this.wiring.cascade;
-    const followed = this.elcr | cascade;
-    return (this.edges & ~followed) | (this.pins & followed);
+    return (this.edges & ~this.elcr) | (this.pins & (this.elcr | cascade));
   }
 
   /** The level that INTA would take into service, or -1. */

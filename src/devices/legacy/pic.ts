@@ -70,8 +70,8 @@ export class Pic implements Device, IrqInputs {
 
   /**
    * The INTA cycle of the CPU.
-   * @returns the vector, 0–255. When the request is gone, that of IR7 of the chip that was asked (spurious
-   *   IRQ 7 or 15); for IRQ 15 the master's IR2 is then in service.
+   * @returns the vector, 0–255. When the request is gone, that of IR7 of the chip whose request it was (spurious
+   *   IRQ 7 or 15); for IRQ 15 the master's IR2 is then in service and wants its EOI.
    */
   acknowledge(): number {
     const level = this.master.acknowledge();

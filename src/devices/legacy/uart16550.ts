@@ -16,6 +16,8 @@ export const COM1: ComPort = { name: 'com1', base: 0x3f8, isaIrq: 4 };
 export const COM2: ComPort = { name: 'com2', base: 0x2f8, isaIrq: 3 };
 export const COM3: ComPort = { name: 'com3', base: 0x3e8, isaIrq: 4 };
 export const COM4: ComPort = { name: 'com4', base: 0x2e8, isaIrq: 3 };
+/** The serial ports of a PC, in their order. */
+export const COM_PORTS = [COM1, COM2, COM3, COM4] as const;
 
 /** A modem control line that the far end drives. */
 export type ModemInput = 'cts' | 'dsr' | 'ri' | 'dcd';
@@ -386,7 +388,7 @@ export class Uart16550 implements Device {
   }
 
   private writeIer(value: number): void {
-    // Enabling the interrupt while THR is empty, which here is always, raises it. Linux relies on it to start sending.
+    // 8.4, bit 5: THRE makes the interrupt when that is enabled, and THR is always empty here. Linux starts to send so.
     if (value & ~this.ier & IER_ETBEI) this.thrEmptyPending = true;
     this.ier = value & (IER_ERBFI | IER_ETBEI | IER_ELSI | IER_EDSSI);
     this.updateIrq();
@@ -409,6 +411,8 @@ export class Uart16550 implements Device {
     const enable = (value & FCR_ENABLE) !== 0;
     this.fcr = enable ? value & (FCR_ENABLE | FCR_DMA_MODE | FCR_TRIGGER) : 0;
     const clears = changesMode || (enable && (value & FCR_RX_RESET) !== 0);
+    // 8.11: the first transmitter interrupt after a change of mode is immediate.
+    if (changesMode) this.thrEmptyPending = true;
     if (clears) this.clearReceiver();
     this.updateIrq();
     if (clears) this.offerSpace();
@@ -511,7 +515,7 @@ export class Uart16550 implements Device {
 
   private restartTimeout(): void {
     if (this.fifosEnabled && this.rx.length > 0) {
-      this.timeout.arm(this.clock.now() + 4 * this.characterNs());
+      this.timeout.arm(this.clock.now() + this.fourCharactersNs());
     } else {
       this.timeout.disarm();
     }
@@ -522,14 +526,14 @@ export class Uart16550 implements Device {
     this.updateIrq();
   }
 
-  /** Nanoseconds that one character takes on the line as programmed; divisor 0, which is undefined, counts as 1. */
-  private characterNs(): number {
+  /** Whole nanoseconds that four characters take on the line as programmed; divisor 0, not recommended, counts as 1. */
+  private fourCharactersNs(): number {
     const dataBits = 5 + (this.lcr & LCR_WORD_LENGTH);
     const longStop = dataBits === 5 ? 1.5 : 2;
     const stopBits = this.lcr & LCR_STOP_BITS ? longStop : 1;
     const bits = 1 + dataBits + (this.lcr & LCR_PARITY ? 1 : 0) + stopBits;
     const divisor = Math.max(1, this.divisorLow | (this.divisorHigh << 8));
-    return (bits * 16 * divisor * 1e9) / CRYSTAL_HZ;
+    return Math.ceil((4 * bits * 16 * divisor * 1e9) / CRYSTAL_HZ);
   }
 
   private updateModemStatus(): void {

@@ -1,5 +1,5 @@
 import { BusConflictError, hex } from '../../errors.js';
-import type { AccessSize, AddressSpace, BusRange, BusTarget } from '../device.js';
+import type { AccessSize, AddressSpace, BusRange } from '../device.js';
 
 /** What a guest finds where nothing is. */
 export interface UnclaimedAccess {
@@ -121,8 +121,7 @@ export class Bus {
   }
 }
 
-/** A target that names itself; what a probe shows when the device has no register names. */
-export function nameOf(claim: Claim, address: number, direction: 'read' | 'write'): string {
-  const target: BusTarget = claim.target;
-  return `${claim.owner} ${target.registerName?.(address - claim.base, direction) ?? hex(address - claim.base)}`;
+/** The register at `address`, as the device calls it; where it has no names, the offset. */
+export function registerOf({ target, base }: Claim, address: number, direction: 'read' | 'write'): string {
+  return target.registerName?.(address - base, direction) ?? hex(address - base);
 }

@@ -117,10 +117,6 @@ export const KVM_X2APIC_API_USE_32BIT_IDS = 1;
 export const KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK = 2;
 
 /** errno values that KVM's callers meet. */
-export const ENOENT = 2;
+export const EPERM = 1;
 export const EINTR = 4;
 export const EAGAIN = 11;
-export const ENOMEM = 12;
-export const EACCES = 13;
-export const EFAULT = 14;
-export const EBUSY = 16;

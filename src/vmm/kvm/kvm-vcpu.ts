@@ -17,6 +17,8 @@ export interface KvmVcpuHandle {
   readonly fd: number;
   /** Bytes of the shared page and what follows it. */
   readonly runSize: number;
+  /** Whether the host has XCR0. */
+  readonly xcrs: boolean;
   readonly doorbell: SharedArrayBuffer;
 }
 
@@ -55,6 +57,7 @@ export class KvmVcpu {
   private readonly access: VcpuAccess;
   private readonly mapping: Mapping;
   private readonly page: DataView;
+  private readonly bytes: Uint8Array;
   private readonly doorbell: Doorbell;
   private readonly timer: DeadlineTimer;
   private armed = Infinity;
@@ -65,12 +68,18 @@ export class KvmVcpu {
     private readonly clock: MachineClock,
   ) {
     this.index = handle.index;
-    this.access = new VcpuAccess(handle.fd);
+    this.access = new VcpuAccess(handle.fd, handle.xcrs);
     const mapping = mapShared(handle.fd, handle.runSize);
     if (!mapping) throw KvmError.ofCall('mmap of a vCPU');
     this.mapping = mapping;
     this.page = new DataView(mapping.buffer);
-    this.timer = new DeadlineTimer();
+    this.bytes = new Uint8Array(mapping.buffer);
+    try {
+      this.timer = new DeadlineTimer();
+    } catch (error) {
+      mapping.unmap();
+      throw error;
+    }
     this.doorbell = new Doorbell(handle.doorbell);
     this.doorbell.own(kickTarget(), mapping.address + IMMEDIATE_EXIT);
   }
@@ -80,7 +89,8 @@ export class KvmVcpu {
     const before = this.exits;
     this.arm(deadlineNs);
     for (;;) {
-      page.setUint8(IMMEDIATE_EXIT, 0);
+      // Only where it is set: a store that were still on its way when a ring sets the byte would wipe that out.
+      if (page.getUint8(IMMEDIATE_EXIT) !== 0) Atomics.store(this.bytes, IMMEDIATE_EXIT, 0);
       // After the byte is cleared: a ring from here on sets it again.
       if (doorbell.rung) return 'kicked';
       this.offerPicInterrupt();
@@ -118,18 +128,23 @@ export class KvmVcpu {
     }
   }
 
-  /** KVM copies the general registers into the shared page at each exit while `on`: what a probe that asks for them costs. */
-  syncRegisters(on: boolean): void {
+  /** KVM copies the general registers into the shared page at each exit while `on` (KVM_CAP_SYNC_REGS). */
+  exposeRegisters(on: boolean): void {
     this.page.setBigUint64(VALID_REGS, on ? BigInt(KVM_SYNC_X86_REGS) : 0n, true);
   }
 
-  /** RIP of the current exit while registers are synchronised. */
+  /** RIP of the current exit while registers are exposed. */
   rip(): bigint {
     return this.page.getBigUint64(RIP, true);
   }
 
+  /** No host timer of this vCPU goes off until the next `run()`. */
+  rest(): void {
+    this.arm(Infinity);
+  }
+
   close(): void {
-    this.doorbell.own(0);
+    this.doorbell.disown();
     this.timer.close();
     this.mapping.unmap();
   }

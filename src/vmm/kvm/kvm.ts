@@ -14,7 +14,6 @@ const REQUIRED: readonly (readonly [capability: k.KvmCap, linux: string])[] = [
   [k.KvmCap.SET_TSS_ADDR, '2.6.26'],
   [k.KvmCap.IRQ_ROUTING, '2.6.30'],
   [k.KvmCap.XSAVE, '2.6.36'],
-  [k.KvmCap.XCRS, '2.6.36'],
   [k.KvmCap.SIGNAL_MSI, '3.5'],
   [k.KvmCap.SPLIT_IRQCHIP, '4.4'],
   [k.KvmCap.X2APIC_API, '4.8'],
@@ -119,6 +118,8 @@ function whyNotOpened(path: string, cause: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return `no permission to open ${path}: add yourself to the kvm group (sudo usermod -aG kvm $USER) and log in again`;
+    case 'EISDIR':
+      return `${path} is a directory, not a KVM device`;
     case 'ENODEV':
     case 'ENXIO':
       return `${path} is there but no KVM driver is behind it: load the kvm-intel or kvm-amd module`;

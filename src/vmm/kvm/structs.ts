@@ -335,6 +335,7 @@ export const kvmMsi = structure<{
 export const kvmInterrupt = structure<{ irq: number }>([u32('irq')]);
 export const kvmMpState = structure<{ mp_state: number }>([u32('mp_state')]);
 export const kvmLapicState = structure<{ regs: Uint8Array }>([blob(1024, 'regs')]);
+
 export const kvmXsave = structure<{ region: Uint8Array }>([blob(4096, 'region')]);
 
 const xcr = structure<{ xcr: number; reserved: number; value: bigint }>([

@@ -14,6 +14,9 @@ interface Codec<T> {
   encode(value: T, buffer: Uint8Array, offset?: number): number;
 }
 
+/** XCR0 of a processor that has nothing beyond x87 and SSE (Intel SDM vol. 1, 13.3). */
+const X87_AND_SSE = 3n;
+
 /** Offset of LVT LINT1 in the local APIC's register page, and the value that makes it an NMI (Intel SDM vol. 3, 11.5.1). */
 const LAPIC_LINT1 = 0x360;
 const LVT_NMI = 0x400;
@@ -23,7 +26,11 @@ const LVT_NMI = 0x400;
  * thread, so that whoever uses them there brings it out first.
  */
 export class VcpuAccess {
-  constructor(readonly fd: number) {}
+  /** @param xcrs whether the host has XCR0 (KVM_CAP_XCRS), which comes with XSAVE */
+  constructor(
+    readonly fd: number,
+    private readonly xcrs: boolean,
+  ) {}
 
   getState(): VcpuState {
     return {
@@ -102,13 +109,22 @@ export class VcpuAccess {
     }
   }
 
+  /** Without XSAVE in the processor KVM tells x87 and SSE state in the same layout. */
   private extended(): ExtendedState {
     const { region } = this.get('KVM_GET_XSAVE', k.KVM_GET_XSAVE, structs.kvmXsave);
-    const { xcrs } = this.get('KVM_GET_XCRS', k.KVM_GET_XCRS, structs.kvmXcrs);
-    return { xsave: Uint8Array.from(region), xcr0: xcrs[0].value };
+    return { xsave: Uint8Array.from(region), xcr0: this.xcrs ? this.xcr0() : X87_AND_SSE };
   }
 
   private setExtended({ xsave, xcr0 }: ExtendedState): void {
+    if (this.xcrs) this.setXcr0(xcr0);
+    this.set('KVM_SET_XSAVE', k.KVM_SET_XSAVE, structs.kvmXsave, { region: asBuffer(xsave) });
+  }
+
+  private xcr0(): bigint {
+    return this.get('KVM_GET_XCRS', k.KVM_GET_XCRS, structs.kvmXcrs).xcrs[0].value;
+  }
+
+  private setXcr0(xcr0: bigint): void {
     const none = { xcr: 0, reserved: 0, value: 0n };
     this.set('KVM_SET_XCRS', k.KVM_SET_XCRS, structs.kvmXcrs, {
       nr_xcrs: 1,
@@ -116,7 +132,6 @@ export class VcpuAccess {
       xcrs: [{ ...none, value: xcr0 }, ...Array<typeof none>(15).fill(none)],
       padding: Array<bigint>(16).fill(0n),
     });
-    this.set('KVM_SET_XSAVE', k.KVM_SET_XSAVE, structs.kvmXsave, { region: asBuffer(xsave) });
   }
 
   private lapic(): Uint8Array<ArrayBuffer> {

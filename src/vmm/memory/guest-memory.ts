@@ -84,7 +84,9 @@ export class GuestMemory {
 
   /** True when all of `size` bytes from `gpa` are RAM of one segment. */
   contains(gpa: number, size: number): boolean {
-    return this.segments.some(segment => gpa >= segment.gpa && gpa + size <= segment.gpa + segment.size);
+    return this.segments.some(
+      segment => size >= 0 && gpa >= segment.gpa && gpa + size <= segment.gpa + segment.size,
+    );
   }
 
   /** A zero-copy view of `size` bytes from `gpa`. */

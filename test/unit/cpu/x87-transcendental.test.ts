@@ -146,6 +146,7 @@ function execute(modrm: number, st0: Extended, st1?: Extended): Extended[] {
       memory: new Uint8Array(WINDOW),
     },
     undefinedFlags: 0,
+    ignoreMxcsr: false,
   });
   expect(outcome.vector).toBe(3);
   const after = new DataView(outcome.state.fxsave.buffer);

@@ -28,6 +28,7 @@ function run(
     code: Uint8Array.from(code),
     state: { gpr, rip: BigInt(CODE), rflags: 2n, fxsave, memory },
     undefinedFlags: 0,
+    ignoreMxcsr: false,
   });
 }
 

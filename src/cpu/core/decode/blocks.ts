@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { Mode, cpl } from '../mode';
 import { translateExecute, wrap } from '../mmu/access';
-import { clearAllTlbs, forgetWritable } from '../mmu/tlb';
+import { clearAllTlbs, forgetWritable, jumpEpoch } from '../mmu/tlb';
 import { ramAt } from '../mmu/walk';
 import { raiseGp } from '../system/fault';
 import { Decoder, decodeInstruction } from './decoder';
@@ -78,7 +78,7 @@ export function findBlock(): usize {
     if (<u32>rip > load<u32>(L.CS, L.SEGMENT_LIMIT)) raiseGp(0);
     linear = <u64>(<u32>rip + load<u32>(L.CS, L.SEGMENT_BASE));
   }
-  const key = load<u32>(L.CONTEXT) | (mode << 12);
+  const key = load<u32>(L.CONTEXT) | (mode << 12) | (jumpEpoch << 19);
   const cached: usize = L.JUMP_CACHE + ((<usize>(<u32>linear ^ (<u32>linear >> 12)) & (L.JUMP_ENTRIES - 1)) << 4);
   if (load<u64>(cached) == linear && load<u32>(cached, 8) == key) {
     const first: usize = load<u32>(cached, 12);

@@ -320,7 +320,7 @@ function fillGroups(): void {
   group(Group.G15, 2, MEMORY, Op.LDMXCSR, Enc.M, Sz.D);
   group(Group.G15, 3, MEMORY, Op.STMXCSR, Enc.M, Sz.D, W);
   group(Group.G15, 4, MEMORY, Op.XSAVE, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
-  group(Group.G15, 5, MEMORY, Op.XRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS | LAST);
+  group(Group.G15, 5, MEMORY, Op.XRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS);
   group(Group.G15, 6, MEMORY, Op.XSAVEOPT, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
   group(Group.G15, 7, MEMORY, Op.CLFLUSH, Enc.M, Sz.NONE, Attr.NO_ACCESS);
   for (let r: u32 = 5; r < 8; r++) group(Group.G15, r, REGISTER, Op.FENCE, Enc.E, Sz.NONE, Attr.NO_ACCESS);

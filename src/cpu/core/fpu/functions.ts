@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { next } from '../exec/operands';
 import {
-  INTEGER_BIT, MAX_EXPONENT, BIAS, Exception,
+  MAX_EXPONENT, BIAS, Exception,
   exponentOf, isNaN80, isUnsupported, isZero, normalSignificand, raise, resultSe, resultSig, setDefaultNaN, setResult,
 } from './float80';
 import { squareRoot } from './arithmetic';

@@ -1,11 +1,13 @@
 import * as L from '../layout';
 import { addressOf, immediateOf, next, readOperand } from '../exec/operands';
 import { probeRead, probeWrite, read, wrap, write } from '../mmu/access';
-import { Exception, Rounding, isSignaling, raise, raised, raiseNarrowDenormal, resultSe, resultSig, roundingControl, setResult, QUIET_BIT } from './float80';
+import {
+  Exception, QUIET_BIT, Rounding, isSignaling, raise, raised, raiseNarrowDenormal, resultSe, resultSig, roundingControl, setResult,
+} from './float80';
 import { Format, bcdHigh, fromBcd, narrow, toBcd, toInteger, widen } from './convert';
 import { setInteger } from './integral';
 import {
-  begin, free, isEmpty, overflows, pop, push, pushResult, put, putResult, register, seOf, settle, settleStore, sigOf, underflow, willStore,
+  begin, free, isEmpty, overflows, pop, pushResult, put, putResult, register, seOf, settle, settleStore, sigOf, underflow, willStore,
 } from './stack';
 
 /** Loads, stores, exchanges and constants. */

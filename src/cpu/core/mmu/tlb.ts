@@ -89,7 +89,19 @@ export function invalidatePage(address: u64): void {
     drop(L.TLB_WRITE, address, base | privilege);
     drop(L.TLB_EXECUTE, address, base | privilege);
   }
-  memory.fill(L.JUMP_CACHE, 0xff, L.JUMP_ENTRIES * 16);
+  forgetJumps();
+}
+
+/** Part of each jump cache entry's key, so that all become unreachable at once. */
+export let jumpEpoch: u32 = 0;
+const JUMP_EPOCHS: u32 = 1 << 13;
+
+function forgetJumps(): void {
+  jumpEpoch++;
+  if (jumpEpoch == JUMP_EPOCHS) {
+    jumpEpoch = 0;
+    memory.fill(L.JUMP_CACHE, 0xff, L.JUMP_ENTRIES * 16);
+  }
 }
 
 export function coverLargePage(first: u64, size: u64): void {

@@ -58,8 +58,6 @@ function refuse(bits: u32): void {
   raisePageFault(walkAddress, error);
 }
 
-/** Whether the page's last walk allows writing without a further walk: writable and already dirty. */
-export let walkWritable: bool = false;
 
 /**
  * Walks the page tables for a linear address and checks the access against them, setting accessed and dirty bits
@@ -69,7 +67,6 @@ export let walkWritable: bool = false;
 export function walk(address: u64, access: u32, privilege: u32): u64 {
   const cr0 = load<u64>(L.CR0);
   if (!(cr0 & Cr0.PG)) {
-    walkWritable = true;
     return address & 0xffffffff;
   }
   walkAddress = address;
@@ -169,7 +166,6 @@ function checkKey(key: u32, access: u32, privilege: u32, cr0: u64): void {
 function finish(address: u64, entry: u64, at: u64, shift: u32, rights: u64, access: u32, cr0: u64, privilege: u32): u64 {
   const wanted: u64 = access == Access.WRITE ? A | D : A;
   if ((entry & wanted) != wanted) setBits(at, <u32>wanted);
-  walkWritable = access == Access.WRITE;
   const inside = (<u64>1 << shift) - 1;
   if (shift > 12) coverLargePage(address & ~inside, inside + 1);
   return (entry & ADDRESS & ~inside) | (address & inside);

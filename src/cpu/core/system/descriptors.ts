@@ -126,7 +126,8 @@ export function dropPrivilegedSegments(): void {
 }
 function dropIfPrivileged(segment: usize): void {
   const attributes = load<u32>(segment, L.SEGMENT_ATTRIBUTES);
-  if ((attributes & 0x1c) == 0x1c) return;
+  // A null one stays as it is: in long mode FS and GS keep their base.
+  if (load<u32>(segment, L.SEGMENT_UNUSABLE) || (attributes & 0x1c) == 0x1c) return;
   if (((attributes >> 5) & 3) < cpl()) setNull(segment, 0);
 }
 

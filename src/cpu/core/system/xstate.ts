@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { Op, defineAnySize } from '../decode/operations';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
-import { setStatusWord, statusWord } from '../fpu/state';
+import { setControlWord, setStatusWord, statusWord } from '../fpu/state';
 import { probeRead, probeWrite, read, write } from '../mmu/access';
 import { Cr0, Cr4, isLong } from '../mode';
 import { checkSse } from '../vector/operands';
@@ -48,7 +48,7 @@ function saveX87(address: u64, wide: bool): void {
   }
 }
 function loadX87(address: u64, wide: bool): void {
-  store<u32>(L.X87_CONTROL, read<u16>(address));
+  setControlWord(read<u16>(address));
   setStatusWord(read<u16>(address + 2));
   store<u32>(L.X87_TAGS, read<u8>(address + 4));
   store<u32>(L.X87_OPCODE, read<u16>(address + 6) & 0x7ff);

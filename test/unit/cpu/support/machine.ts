@@ -4,7 +4,12 @@ import type { ExitHandlers } from '../../../../src/vmm/accelerator.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
 import { GuestMemory } from '../../../../src/vmm/memory/guest-memory.js';
-import { generalRegisters, type GeneralRegisters, type Segment, type SystemRegisters } from '../../../../src/vmm/vcpu-state.js';
+import {
+  generalRegisters,
+  type GeneralRegisters,
+  type Segment,
+  type SystemRegisters,
+} from '../../../../src/vmm/vcpu-state.js';
 
 /** A machine of vCPUs, memory, a serial port's data register and the debug exit port. */
 export class TestMachine {
@@ -82,7 +87,10 @@ const segment = (selector: number, attributes: number, limit = 0xffff_ffff): Seg
 });
 
 /** Flat 32-bit protected mode without paging. */
-export function protectedMode(given: Partial<GeneralRegisters>): { registers: GeneralRegisters; system: SystemRegisters } {
+export function protectedMode(given: Partial<GeneralRegisters>): {
+  registers: GeneralRegisters;
+  system: SystemRegisters;
+} {
   const data = segment(0x18, 0xc093);
   return {
     registers: generalRegisters(given),
@@ -118,7 +126,14 @@ export function longMode(
   const { registers, system } = protectedMode(given);
   return {
     registers,
-    system: { ...system, cs: segment(0x10, 0xa09b), cr0: 0x8000_0011n, cr3: 0x1000n, cr4: 0x20n, efer: 0x500n },
+    system: {
+      ...system,
+      cs: segment(0x10, 0xa09b),
+      cr0: 0x8000_0011n,
+      cr3: 0x1000n,
+      cr4: 0x20n,
+      efer: 0x500n,
+    },
   };
 }
 
@@ -158,5 +173,8 @@ export function loadPvh(machine: TestMachine, image: Uint8Array, commandLine = '
   memory.write64(0x6808, BigInt(memory.size));
   memory.write32(0x6810, 1);
   memory.write(0x7000, new TextEncoder().encode(`${commandLine}\0`));
-  machine.vm.vcpus[0].setState({ ...protectedMode({ rbx: BigInt(info), rip: BigInt(entry) }), activity: 'running' });
+  machine.vm.vcpus[0].setState({
+    ...protectedMode({ rbx: BigInt(info), rip: BigInt(entry) }),
+    activity: 'running',
+  });
 }

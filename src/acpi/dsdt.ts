@@ -1,0 +1,93 @@
+import { S5_SLP_TYP } from '../devices/legacy/acpi-pm.js';
+import type { ComPort } from '../devices/legacy/uart16550.js';
+import {
+  device,
+  eisaId,
+  encoded,
+  integer,
+  io,
+  irq,
+  irqNoFlags,
+  name,
+  packageOf,
+  resourceTemplate,
+  scope,
+  string,
+  type Descriptor,
+  type Statement,
+} from './aml.js';
+import { table } from './table.js';
+
+/** From 2 on, integers have 64 bits (ACPI 6.5, 5.2.11.1). */
+const REVISION = 2;
+
+export interface DsdtOptions {
+  /** UIDs of the processors are 0 to `cpus` − 1, as in the MADT. */
+  readonly cpus: number;
+  readonly serialPorts: readonly ComPort[];
+}
+
+/**
+ * Differentiated System Description Table (ACPI 6.5, 5.2.11.1): what a guest cannot find out by looking. Further
+ * devices, host bridges among them, are further terms of `\_SB`.
+ */
+export function dsdt({ cpus, serialPorts }: DsdtOptions): Uint8Array {
+  return table(
+    'DSDT',
+    REVISION,
+    encoded(
+      softOff(),
+      scope('\\_SB', ...processors(cpus), realTimeClock(), keyboard(), ...serialPorts.map(serialPort)),
+    ),
+  );
+}
+
+/**
+ * `\_S5` (7.4.2.6): the values of SLP_TYP for PM1a_CNT and PM1b_CNT, and two reserved ones. The power button is the
+ * fixed one of the PM1a event registers and has no device here.
+ */
+function softOff(): Statement {
+  return name('\\_S5', packageOf(integer(S5_SLP_TYP), integer(0), integer(0), integer(0)));
+}
+
+/** Processor devices (8.4): `C000`, `C001`, … */
+function processors(cpus: number): Statement[] {
+  return Array.from({ length: cpus }, (_, uid) =>
+    device(
+      `C${uid.toString(16).toUpperCase().padStart(3, '0')}`,
+      name('_HID', string('ACPI0007')),
+      name('_UID', integer(uid)),
+    ),
+  );
+}
+
+function realTimeClock(): Statement {
+  return device(
+    'RTC',
+    name('_HID', eisaId('PNP0B00')),
+    name('_CRS', resourceTemplate(io(0x70, 2), irqNoFlags(8))),
+  );
+}
+
+function keyboard(): Statement {
+  return device(
+    'KBD',
+    name('_HID', eisaId('PNP0303')),
+    name('_CRS', resourceTemplate(io(0x60, 1), io(0x64, 1), irqNoFlags(1))),
+  );
+}
+
+function serialPort({ base, isaIrq }: ComPort, index: number, all: readonly ComPort[]): Statement {
+  const isShared = all.some(other => other.base !== base && other.isaIrq === isaIrq);
+  return device(
+    `COM${index + 1}`,
+    name('_HID', eisaId('PNP0501')),
+    name('_UID', integer(index + 1)),
+    name('_CRS', resourceTemplate(io(base, 8), isShared ? sharedIsaIrq(isaIrq) : irqNoFlags(isaIrq))),
+  );
+}
+
+/** COM1 and COM3, COM2 and COM4 share an interrupt, which drivers accept only when told. */
+function sharedIsaIrq(number: number): Descriptor {
+  return irq(number, { trigger: 'edge', polarity: 'high', sharing: 'shared' });
+}

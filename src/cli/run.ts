@@ -1,0 +1,148 @@
+import { Command, Option } from 'commander';
+import { ConfigError } from '../errors.js';
+import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
+import type { MachineOptions, ModuleOption } from '../vmm/machine/options.js';
+import { ACCELERATORS } from '../vmm/machine/protocol.js';
+import { EXIT_STATUSES } from './exit-statuses.js';
+import {
+  gather,
+  once,
+  parseChoice,
+  parseCount,
+  parseMemory,
+  parsePath,
+  parsePattern,
+  parseTime,
+} from './parse.js';
+import { parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
+
+interface RunFlags {
+  readonly accel: MachineOptions['accel'] & string;
+  readonly memory: number;
+  readonly cpus: number;
+  readonly append?: string;
+  readonly initrd?: string;
+  readonly module?: readonly string[];
+  readonly boot: MachineOptions['boot'] & string;
+  readonly serial?: readonly string[];
+  readonly timeout?: number;
+  readonly exitOn?: string | RegExp;
+  readonly kvmDevice: string;
+  readonly acpi: boolean;
+  readonly verbose?: true;
+}
+
+const HELP = `
+SIZE takes K, M, G and T; TIME takes ms, s, m and h; PATTERN is a text or a /regular expression/.
+
+Serial ports (WHERE):
+  stdio      the terminal or pipes of tsvmm. On a terminal, Ctrl-A h lists the keys, Ctrl-A x quits.
+  file:PATH  a file, written anew, or a FIFO that somebody reads; output only
+  pty        a new pseudo-terminal, whose name is told on stderr
+  unix:PATH  a socket that listens there for one client at a time. Its file is removed at the end; one that a
+             killed process left is replaced.
+  none       nothing
+The guest waits while its output is not taken; where nobody is connected (pty, unix), the last 64 KiB wait for the
+next reader instead.
+
+Exit status:
+${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;
+
+/** @param kernelArguments what follows `--` */
+export function runCommand(kernelArguments: readonly string[]): Command {
+  const command = new Command('run')
+    .description('Boot a kernel and connect its serial port to the terminal.')
+    .usage('[options] <kernel> [-- <kernel arguments>]')
+    .argument('<kernel>', 'ELF, Linux bzImage or multiboot kernel', parsePath);
+  for (const option of options()) command.addOption(option);
+  return command
+    .addHelpText('after', HELP)
+    .action((kernel: string, flags: RunFlags) => run(kernel, kernelArguments, flags));
+}
+
+function options(): Option[] {
+  const accelerators = ['auto', ...ACCELERATORS];
+  const protocols = ['auto', ...BOOT_PROTOCOLS];
+  const single = <T>(flags: string, description: string, parse: (text: string) => T): Option => {
+    const option = new Option(flags, description);
+    return option.argParser(once(option.long!, parse));
+  };
+  return [
+    single(
+      '--accel <name>',
+      `what executes the guest: ${list(accelerators)}`,
+      parseChoice(accelerators),
+    ).default('auto'),
+    single('-m, --memory <size>', 'RAM', parseMemory).default(256 << 20, '256M'),
+    single('-c, --cpus <count>', 'virtual CPUs', parseCount(1, 254)).default(1),
+    single('-a, --append <text>', 'kernel command line; what follows -- is added to it', text => text),
+    single('--initrd <file>', 'initial RAM disk', parsePath),
+    new Option('--module <file>', "a further file for the kernel, or 'file arguments'; repeatable").argParser(
+      gather,
+    ),
+    single(
+      '--boot <protocol>',
+      `how to enter the kernel: ${list(protocols)}`,
+      parseChoice(protocols),
+    ).default('auto'),
+    new Option(
+      '--serial <where>',
+      `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,
+    ).argParser(gather),
+    single('--timeout <time>', 'end the run after this', parseTime),
+    single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
+    new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
+    single('--kvm-device <path>', 'the KVM device', parsePath).default('/dev/kvm'),
+    new Option('-v, --verbose', 'say on stderr what is done and how the run ended'),
+  ];
+}
+
+function list(names: readonly string[]): string {
+  return names.join(', ');
+}
+
+async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
+  const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
+  const options = machineOptions(kernel, kernelArguments, flags, serial.length);
+  // The machine's thread loads its code while this one loads its own.
+  const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
+  warmUpMachineThread();
+  try {
+    const { runMachine } = await import('./run-machine.js');
+    await runMachine(kernel, options, { serial, verbose: flags.verbose ?? false });
+  } finally {
+    await dismissMachineThread();
+  }
+}
+
+function machineOptions(
+  kernel: string,
+  kernelArguments: readonly string[],
+  flags: RunFlags,
+  serialPorts: number,
+): MachineOptions {
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi } = flags;
+  const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
+  return {
+    kernel,
+    append,
+    accel,
+    memory,
+    cpus,
+    boot,
+    kvmDevice,
+    acpi,
+    serialPorts,
+    modules: (flags.module ?? []).map(parseModule),
+    ...(initrd !== undefined && { initrd }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(exitOn !== undefined && { exitOn }),
+  };
+}
+
+/** `FILE ARGUMENTS…`, as boot loaders write it. */
+function parseModule(text: string): ModuleOption {
+  const [file, ...words] = text.trim().split(/\s+/);
+  if (file === '') throw new ConfigError("--module needs a file: --module 'file arguments'");
+  return { file, arguments: words.join(' ') };
+}

@@ -1,0 +1,47 @@
+const CTRL_A = 0x01;
+
+/** What the keys behind Ctrl-A do, for people. */
+export const KEYS = [
+  'Ctrl-A h   this list',
+  'Ctrl-A x   end the run and leave tsvmm',
+  'Ctrl-A a   send Ctrl-A to the guest',
+] as const;
+
+/**
+ * Takes the keys that are meant for tsvmm out of what a person types: Ctrl-A and a letter, as in QEMU. Everything
+ * else goes to the guest.
+ */
+export class EscapeKeys {
+  private escaped = false;
+
+  constructor(private readonly actions: { readonly quit: () => void; readonly help: () => void }) {}
+
+  /** What of `typed` goes to the guest. */
+  filter(typed: Uint8Array): Uint8Array {
+    const kept = new Uint8Array(typed.length);
+    let count = 0;
+    for (const byte of typed) {
+      if (this.escaped) {
+        this.escaped = false;
+        if (this.command(byte)) kept[count++] = CTRL_A;
+      } else if (byte === CTRL_A) this.escaped = true;
+      else kept[count++] = byte;
+    }
+    return kept.subarray(0, count);
+  }
+
+  /** @returns whether the guest gets a Ctrl-A */
+  private command(byte: number): boolean {
+    switch (String.fromCharCode(byte).toLowerCase()) {
+      case 'x':
+        this.actions.quit();
+        return false;
+      case 'a':
+      case '\x01':
+        return true;
+      default:
+        this.actions.help();
+        return false;
+    }
+  }
+}

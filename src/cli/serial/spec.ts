@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import { ConfigError } from '../../errors.js';
+
+/** Where a serial port goes, as `--serial` says it. */
+export type SerialSpec =
+  { readonly kind: 'stdio' | 'pty' | 'none' } | { readonly kind: 'file' | 'unix'; readonly path: string };
+
+/** How `--serial` is written. */
+export const SERIAL_SYNTAX = 'stdio, file:PATH, pty, unix:PATH or none';
+
+/** A PC has COM1 to COM4. */
+const MAX_PORTS = 4;
+
+/** Bytes in sockaddr_un's path, without the final NUL (unix(7)). */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * The back ends of COM1, COM2, … .
+ * @throws ConfigError for something else than {@link SERIAL_SYNTAX}, or when two ports cannot have what they ask for
+ */
+export function parseSerialSpecs(texts: readonly string[]): SerialSpec[] {
+  if (texts.length > MAX_PORTS) {
+    throw new ConfigError(
+      `--serial is given ${texts.length} times: a PC has at most ${MAX_PORTS} serial ports`,
+    );
+  }
+  const specs = texts.map(parseSerialSpec);
+  if (specs.filter(({ kind }) => kind === 'stdio').length > 1) {
+    throw new ConfigError('--serial stdio is given twice: only one serial port can have the terminal');
+  }
+  const paths = specs.flatMap(spec => ('path' in spec ? [resolve(spec.path)] : []));
+  const shared = paths.find((path, i) => paths.indexOf(path) !== i);
+  if (shared !== undefined) {
+    throw new ConfigError(`--serial names ${shared} twice: each serial port needs a file of its own`);
+  }
+  return specs;
+}
+
+function parseSerialSpec(text: string): SerialSpec {
+  const colon = text.indexOf(':');
+  const [kind, path] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
+  switch (kind) {
+    case 'stdio':
+    case 'pty':
+    case 'none':
+      if (path === undefined) return { kind };
+      break;
+    case 'file':
+      if (path) return { kind, path };
+      break;
+    case 'unix':
+      if (path) return { kind, path: checkSocketPath(path) };
+      break;
+  }
+  throw new ConfigError(`--serial ${text}: write ${SERIAL_SYNTAX}`, { spec: text });
+}
+
+function checkSocketPath(path: string): string {
+  const length = Buffer.byteLength(path);
+  if (length > MAX_SOCKET_PATH) {
+    throw new ConfigError(
+      `--serial unix: a socket's path has at most ${MAX_SOCKET_PATH} bytes, this one has ${length}; use a shorter or a relative one`,
+      { path },
+    );
+  }
+  return path;
+}

@@ -1,0 +1,147 @@
+import type { Stats } from 'node:fs';
+import { lstat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { ConfigError } from '../../errors.js';
+import type { SerialPort } from '../../vmm/machine/serial-port.js';
+import { systemErrorText } from '../output.js';
+import type { BackendContext, SerialBackend } from './backend.js';
+import { PatientOutput } from './patient-output.js';
+
+/** A client that does not read does not hold up the end for longer. */
+const PATIENCE_MS = 2000;
+
+/**
+ * A serial port behind a unix socket, for one client at a time.
+ * @throws ConfigError when the path is taken or cannot be used
+ */
+export async function connectUnixSocket(
+  port: SerialPort,
+  path: string,
+  { fail }: BackendContext,
+): Promise<SerialBackend> {
+  await removeStaleSocket(path);
+  const line = new SocketLine(port, fail);
+  // A client that has sent all its input still wants to read the answer.
+  const server = createServer({ allowHalfOpen: true }, client => line.accept(client));
+  await listen(server, path);
+  return {
+    where: `a socket at ${path}`,
+    finished: line.run(),
+    patienceMs: PATIENCE_MS,
+    close: () => {
+      line.close();
+      // Removes the socket, too.
+      server.close();
+    },
+  };
+}
+
+/** Passes bytes between a serial port and the client of the moment. */
+class SocketLine {
+  private client: Socket | undefined;
+  private readonly output = new PatientOutput(data => this.send(data));
+
+  constructor(
+    private readonly port: SerialPort,
+    private readonly fail: (error: Error) => void,
+  ) {}
+
+  async run(): Promise<void> {
+    await this.output.take(this.port);
+    await new Promise<void>(resolve => {
+      if (this.client) this.client.end(resolve);
+      else resolve();
+    });
+  }
+
+  accept(client: Socket): void {
+    // What went wrong is told by 'close'.
+    client.on('error', () => undefined);
+    if (this.client && !this.client.readableEnded) {
+      client.end('tsvmm: another client is connected\n', () => client.destroy());
+      return;
+    }
+    // One that has closed its sending side may have gone altogether: the next one takes over.
+    this.client?.destroy();
+    this.client = client;
+    client.on('data', data => {
+      client.pause();
+      this.port.write(data).then(() => client.resume(), this.fail);
+    });
+    client.on('close', () => {
+      if (this.client === client) this.client = undefined;
+    });
+    void this.output.flush();
+  }
+
+  close(): void {
+    this.client?.destroy();
+  }
+
+  private send(data: Uint8Array): Promise<number> {
+    const { client } = this;
+    if (!client) return Promise.resolve(0);
+    return new Promise(resolve => {
+      client.write(data, error => {
+        if (error && this.client === client) this.client = undefined;
+        resolve(error ? 0 : data.length);
+      });
+    });
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('listening', resolve);
+      server.once('error', reject);
+      server.listen(path);
+    });
+  } catch (cause) {
+    throw new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause });
+  }
+}
+
+/**
+ * Removes a socket on which nobody listens any longer: a process that was killed leaves one behind.
+ * @throws ConfigError when the path belongs to somebody or to something else
+ */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stats = await statsOf(path);
+  if (!stats) return;
+  if (!stats.isSocket()) {
+    throw new ConfigError(`cannot listen on ${path}: it exists and is not a socket; choose another path`, {
+      path,
+    });
+  }
+  if (await isServed(path)) {
+    throw new ConfigError(`cannot listen on ${path}: another process listens there; choose another path`, {
+      path,
+    });
+  }
+  await unlink(path);
+}
+
+async function statsOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause });
+  }
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ECONNREFUSED') resolve(false);
+      else
+        reject(new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause }));
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { ConfigError } from '../errors.js';
+import type { Accelerator } from '../vmm/accelerator.js';
+import type { Device } from '../vmm/device.js';
+import { Latch } from '../vmm/latch.js';
+import type { DeviceContext } from '../vmm/machine/board.js';
+import { MachineWorker } from '../vmm/machine/machine-worker.js';
+import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
+import { serializeError } from '../vmm/machine/serialize-error.js';
+import { interruptThread } from './kick-signal.js';
+import type { MachineThreadStart } from './machine-worker-thread.js';
+
+const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
+if (start) await serve(start);
+
+async function serve({ setup, port }: MachineThreadStart): Promise<void> {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  try {
+    const worker = new MachineWorker(setup, {
+      post,
+      receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
+      interrupt: interruptThread,
+      loadAccelerator,
+      loadDevice,
+    });
+    await worker.serve();
+  } catch (error) {
+    post({ type: 'crashed', error: serializeError(error) });
+  } finally {
+    port.close();
+    new Latch(setup.done).open();
+  }
+}
+
+async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {
+  const { KvmAccelerator } = await import('../vmm/kvm/kvm-accelerator.js');
+  return new KvmAccelerator(kvmDevice);
+}
+
+type MakeDevice = (context: DeviceContext, options: unknown) => Device;
+
+async function loadDevice(url: string): Promise<MakeDevice> {
+  let module: { readonly default?: unknown };
+  try {
+    module = (await import(url)) as { readonly default?: unknown };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`cannot load the device module ${url}: ${why}`, { url }, { cause });
+  }
+  if (typeof module.default !== 'function')
+    throw new ConfigError(`the device module ${url} has no default export that makes a device`, { url });
+  return module.default as MakeDevice;
+}

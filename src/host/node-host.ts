@@ -1,0 +1,75 @@
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
+import type { Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
+import type {
+  AcceleratorName,
+  FromWorker,
+  ToWorker,
+  VcpuThreadSetup,
+  WorkerSetup,
+} from '../vmm/machine/protocol.js';
+import { EXEC_ARGV } from './exec-argv.js';
+import { interruptThread } from './kick-signal.js';
+import { startMachineThread } from './machine-worker-thread.js';
+import { readWholeFile } from './read-file.js';
+
+/** Node as the system that machines run on. */
+export const nodeHost: Host = {
+  readFile: readWholeFile,
+
+  startMachine(setup: WorkerSetup): WorkerLink {
+    const { port1, port2 } = new MessageChannel();
+    const worker = startMachineThread({ setup, port: port2 });
+    return {
+      post: (message: ToWorker) => port1.postMessage(message),
+      onMessage: listener => {
+        port1.on('message', (message: FromWorker) => listener(message));
+        // The worker keeps the process alive, not the port.
+        port1.unref();
+      },
+      onError: listener => worker.on('error', listener),
+      exited: exited(worker).then(() => drain(port1)),
+    };
+  },
+
+  startVcpu(setup: VcpuThreadSetup): VcpuThread {
+    const worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
+      workerData: setup,
+      execArgv: EXEC_ARGV,
+    });
+    return { onError: listener => worker.on('error', listener), exited: exited(worker) };
+  },
+
+  interrupt: interruptThread,
+
+  chooseAccelerator(): Promise<AcceleratorName> {
+    return Promise.resolve('kvm');
+  },
+
+  onExit(action: () => void): () => void {
+    if (exitActions.size === 0) process.on('exit', runExitActions);
+    exitActions.add(action);
+    return () => {
+      exitActions.delete(action);
+      if (exitActions.size === 0) process.off('exit', runExitActions);
+    };
+  },
+};
+
+/** Behind one listener: Node warns of more than ten on one event. */
+const exitActions = new Set<() => void>();
+
+function runExitActions(): void {
+  for (const action of exitActions) action();
+}
+
+/** Hands over what a thread sent before it ended; its end may be known first. */
+function drain(port: MessagePort): void {
+  for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) {
+    port.emit('message', last.message);
+  }
+  port.close();
+}
+
+function exited(worker: Worker): Promise<void> {
+  return new Promise(resolve => worker.once('exit', () => resolve()));
+}

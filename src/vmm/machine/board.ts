@@ -1,0 +1,150 @@
+import { AcpiPm, SCI_IRQ } from '../../devices/legacy/acpi-pm.js';
+import { DebugConsole } from '../../devices/legacy/debug-console.js';
+import { DebugExit } from '../../devices/legacy/debug-exit.js';
+import { I8042 } from '../../devices/legacy/i8042.js';
+import { Ioapic } from '../../devices/legacy/ioapic.js';
+import { Pic } from '../../devices/legacy/pic.js';
+import { Pit } from '../../devices/legacy/pit.js';
+import { PostCode } from '../../devices/legacy/post-code.js';
+import { ResetControl } from '../../devices/legacy/reset-control.js';
+import { Rtc } from '../../devices/legacy/rtc.js';
+import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
+import type { Vm } from '../accelerator.js';
+import { BusConflictError, hex } from '../../errors.js';
+import { Bus } from '../bus/bus.js';
+import { Dispatcher } from '../bus/dispatch.js';
+import type { Clock } from '../clock.js';
+import type { BusRange, ByteSink, Device, IrqLine, Power } from '../device.js';
+import { InterruptRouter, type IrqRoute } from '../interrupts.js';
+import { HIGH_RAM_START, MMIO_HOLE_START, type GuestMemory } from '../memory/guest-memory.js';
+
+const PORT_LIMIT = 0x1_0000;
+/** MMIO addresses are doubles: exact up to here, and beyond what any x86 processor addresses. */
+const MMIO_LIMIT = 2 ** 52;
+const IOAPIC_PINS = 24;
+const ISA_INTERRUPTS = 16;
+/** IRQ 0 is wired to IOAPIC pin 2, since pin 0 carries the PIC (MP specification 1.4, 3.6.2.1, variant with override). */
+const TIMER_PIN = 2;
+
+/** What a device may use of its machine. */
+export interface DeviceContext {
+  readonly memory: GuestMemory;
+  readonly clock: Clock;
+  /** A line of the caller's own into global system interrupt `gsi`, 0 to 23. */
+  irq(gsi: number): IrqLine;
+  readonly power: Power;
+}
+
+export interface BoardOptions {
+  readonly memory: GuestMemory;
+  readonly clock: Clock;
+  readonly power: Power;
+  /** Where the output of COM1, COM2, … goes. A PC has as many ports as there are sinks, at most four. */
+  readonly serial: readonly ByteSink[];
+  readonly debugConsole: ByteSink;
+}
+
+/** The mainboard of a PC: its buses, its interrupt wiring and its devices. */
+export class Board implements DeviceContext {
+  readonly memory: GuestMemory;
+  readonly clock: Clock;
+  readonly power: Power;
+  readonly ports = new Bus('port', PORT_LIMIT);
+  readonly mmio = new Bus('mmio', MMIO_LIMIT);
+  readonly dispatcher: Dispatcher;
+  readonly uarts: readonly Uart16550[];
+  private readonly devices = new Map<string, Device>();
+  private readonly router: InterruptRouter;
+  private vm: Vm | undefined;
+
+  constructor(options: BoardOptions) {
+    const { memory, clock, power, serial, debugConsole } = options;
+    this.memory = memory;
+    this.clock = clock;
+    this.power = power;
+
+    const pic = new Pic({ onIntr: level => this.vm?.setIntr(level) });
+    const ioapic = new Ioapic({
+      send: (address, data) => this.vm?.signalMsi(address, data),
+      onRoutes: routes => this.vm?.setIoapicRoutes(routes),
+    });
+    this.router = new InterruptRouter(isaWiring(pic, ioapic));
+    this.dispatcher = new Dispatcher(this.ports, this.mmio, {
+      eoi: vector => ioapic.eoi(vector),
+      acknowledge: () => pic.acknowledge(),
+    });
+    this.uarts = serial.map((output, i) => {
+      const { name, base, isaIrq } = COM_PORTS[i];
+      return new Uart16550({ name, base, irq: this.irq(isaIrq), clock, output });
+    });
+
+    this.add(pic);
+    this.add(ioapic);
+    this.add(new Pit({ clock, irq: this.irq(0) }));
+    this.add(new Rtc({ clock, irq: this.irq(8), ...ramSizes(memory) }));
+    for (const uart of this.uarts) this.add(uart);
+    this.add(new I8042({ keyboardIrq: this.irq(1), auxIrq: this.irq(12), power }));
+    this.add(new ResetControl(power));
+    this.add(new AcpiPm({ clock, sci: this.irq(SCI_IRQ), power }));
+    this.add(new DebugExit(power));
+    this.add(new DebugConsole(debugConsole));
+    this.add(new PostCode());
+  }
+
+  /** Gives the interrupt controllers their way to the local APICs. */
+  connect(vm: Vm): void {
+    this.vm = vm;
+  }
+
+  /**
+   * Adds a device and claims its ranges.
+   * @throws BusConflictError when its name or a range is taken, or a range is RAM
+   */
+  add(device: Device): void {
+    if (this.devices.has(device.name)) {
+      throw new BusConflictError(`there are two devices called ${device.name}`, { name: device.name });
+    }
+    for (const range of device.ranges) {
+      if (range.space === 'mmio') this.refuseRam(device.name, range);
+      this[range.space === 'port' ? 'ports' : 'mmio'].claim(device.name, range);
+    }
+    this.devices.set(device.name, device);
+  }
+
+  /** The guest's accesses to RAM reach no bus: a device there would never hear of them. */
+  private refuseRam(owner: string, { base, size }: BusRange): void {
+    const ram = this.memory.segments.find(({ gpa, size: bytes }) => base < gpa + bytes && gpa < base + size);
+    if (!ram) return;
+    throw new BusConflictError(`${owner} claims mmio ${hex(base)}+${hex(size)}, which is RAM`, {
+      owner,
+      base,
+      size,
+    });
+  }
+
+  device(name: string): Device | undefined {
+    return this.devices.get(name);
+  }
+
+  irq(gsi: number): IrqLine {
+    return this.router.line(gsi);
+  }
+}
+
+/** ISA interrupts reach PIC and IOAPIC, those above the IOAPIC alone. */
+function isaWiring(pic: Pic, ioapic: Ioapic): IrqRoute[][] {
+  return Array.from({ length: IOAPIC_PINS }, (_, gsi) => {
+    const routes: IrqRoute[] = [];
+    if (gsi < ISA_INTERRUPTS) routes.push({ controller: pic, pin: gsi });
+    // Nothing drives GSI 2: on the PIC it is the cascade, on the IOAPIC the timer has its pin.
+    if (gsi !== TIMER_PIN) routes.push({ controller: ioapic, pin: gsi === 0 ? TIMER_PIN : gsi });
+    return routes;
+  });
+}
+
+function ramSizes(memory: GuestMemory): { lowRam: number; highRam: number } {
+  const below = memory.segments.filter(segment => segment.gpa < MMIO_HOLE_START);
+  const above = memory.segments.filter(segment => segment.gpa >= HIGH_RAM_START);
+  const total = (segments: typeof above): number => segments.reduce((sum, segment) => sum + segment.size, 0);
+  return { lowRam: total(below), highRam: total(above) };
+}

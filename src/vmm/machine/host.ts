@@ -1,0 +1,35 @@
+import type { Interrupter } from '../doorbell.js';
+import type { AcceleratorName, FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from './protocol.js';
+
+/** What a machine needs of the system that it runs on: Node, or a browser. */
+export interface Host {
+  /**
+   * The bytes of a file. @param what what it is to the user: `kernel`, `initrd`, …
+   * @throws ConfigError that says why it cannot be read
+   */
+  readFile(path: string, what: string): Promise<Uint8Array>;
+  /** Starts the machine worker. */
+  startMachine(setup: WorkerSetup): WorkerLink;
+  /** Starts the thread of a further vCPU. */
+  startVcpu(setup: VcpuThreadSetup): VcpuThread;
+  /** How a thread inside the guest is interrupted from the control thread. */
+  readonly interrupt: Interrupter;
+  /** The accelerator that `auto` takes. */
+  chooseAccelerator(): Promise<AcceleratorName>;
+  /** Calls `action` when the process is about to end; returns how to take that back. */
+  onExit(action: () => void): () => void;
+}
+
+export interface WorkerLink {
+  post(message: ToWorker): void;
+  onMessage(listener: (message: FromWorker) => void): void;
+  /** An error that the worker's own code met. */
+  onError(listener: (error: Error) => void): void;
+  /** Resolves when the thread has ended. */
+  readonly exited: Promise<void>;
+}
+
+export interface VcpuThread {
+  onError(listener: (error: Error) => void): void;
+  readonly exited: Promise<void>;
+}

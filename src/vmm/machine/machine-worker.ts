@@ -1,0 +1,336 @@
+import { ConfigError } from '../../errors.js';
+import type { Accelerator, Vm } from '../accelerator.js';
+import { ByteRing } from '../byte-ring.js';
+import type { Claim } from '../bus/bus.js';
+import { ProbeRecorder } from '../bus/probe-batch.js';
+import { ProbedDispatcher, type ProbeFilter } from '../bus/probe.js';
+import { MachineClock } from '../clock.js';
+import type { Device } from '../device.js';
+import { Doorbell, type Interrupter } from '../doorbell.js';
+import { GuestMemory } from '../memory/guest-memory.js';
+import { PowerSwitch } from '../power-switch.js';
+import type { BootState, VcpuState } from '../vcpu-state.js';
+import { Board, type DeviceContext } from './board.js';
+import { describeFailure } from './failure.js';
+import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import { FurtherVcpus } from './further-vcpus.js';
+import { HostTime } from './host-time.js';
+import type { Answers, FromWorker, Query, ToWorker, WorkerSetup } from './protocol.js';
+import { RemoteDevice, RemoteReply } from './remote-device.js';
+import { RingSink } from './ring-sink.js';
+import { runLoop } from './run-loop.js';
+import { serializeError } from './serialize-error.js';
+
+/** What the machine worker needs of its host. */
+export interface WorkerHost {
+  post(message: FromWorker): void;
+  /** The next message of the control thread, if there is one. Never waits. */
+  receive(): ToWorker | undefined;
+  interrupt: Interrupter;
+  loadAccelerator(setup: WorkerSetup): Promise<Accelerator>;
+  /** The default export of a device module. */
+  loadDevice(url: string): Promise<(context: DeviceContext, options: unknown) => Device>;
+}
+
+/** Accelerators whose further vCPUs run on threads of their own offer what those need. */
+interface Threaded {
+  readonly handles: readonly KvmVcpuHandle[];
+}
+
+interface InstalledProbe {
+  readonly id: number;
+  readonly filter: ProbeFilter;
+  readonly recorder: ProbeRecorder;
+}
+
+/**
+ * The machine worker: builds the machine, runs vCPU 0 and every device in a plain loop without an event loop, and
+ * answers the control thread between two entries into the guest.
+ */
+export class MachineWorker {
+  private readonly doorbell: Doorbell;
+  private readonly memory: GuestMemory;
+  private readonly time = new HostTime();
+  private readonly clock = new MachineClock(this.time);
+  private readonly power = new PowerSwitch(() => this.doorbell.raise());
+  private readonly board: Board;
+  private readonly inputs: readonly ByteRing[];
+  private readonly remotes: readonly RemoteDevice[];
+  private probes: readonly InstalledProbe[] = [];
+  private vm!: Vm;
+  private further!: FurtherVcpus;
+  /** The vCPU whose exit is being served. */
+  private serving = 0;
+  private boot: BootState | undefined;
+  private paused = false;
+  private closed = false;
+
+  constructor(
+    private readonly setup: WorkerSetup,
+    private readonly host: WorkerHost,
+  ) {
+    this.doorbell = new Doorbell(setup.doorbell, host.interrupt);
+    this.memory = new GuestMemory(setup.memory);
+    this.board = new Board({
+      memory: this.memory,
+      clock: this.clock,
+      power: this.power,
+      serial: setup.serialOut.map(
+        (ring, port) => new RingSink(ring, () => host.post({ type: 'output', port })),
+      ),
+      debugConsole: new RingSink(setup.debugConsole, () => host.post({ type: 'output', port: 'debug' })),
+    });
+    this.inputs = setup.serialIn.map(buffer => new ByteRing(buffer));
+    this.board.uarts.forEach((uart, port) => (uart.onRxSpace = () => this.feed(port)));
+    const reply = new RemoteReply(setup.remoteReply);
+    this.remotes = setup.remoteDevices.map((remote, index) => {
+      const irq = remote.irq === undefined ? undefined : this.board.irq(remote.irq);
+      return new RemoteDevice(index, remote, reply, access => host.post(access), irq);
+    });
+    for (const remote of this.remotes) this.board.add(remote);
+  }
+
+  /** Builds the rest of the machine, then serves until the control thread closes it. */
+  async serve(): Promise<void> {
+    const { setup, host } = this;
+    for (const { module, options } of setup.moduleDevices) {
+      const create = await host.loadDevice(module);
+      this.board.add(create(this.board, options));
+    }
+    const accelerator = await host.loadAccelerator(setup);
+    this.vm = accelerator.createVm({
+      memory: this.memory,
+      cpus: setup.cpus,
+      handlers: this.board.dispatcher,
+      clock: this.clock,
+      doorbell: setup.doorbell,
+    });
+    this.board.connect(this.vm);
+    const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
+    this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt);
+    try {
+      host.post({ type: 'ready', vcpus: this.further.setups });
+
+      this.idleUntil(() => this.boot !== undefined || this.closed);
+      if (this.boot) this.runMachine(this.boot);
+      this.idleUntil(() => this.closed);
+    } finally {
+      this.further.stop();
+      this.vm.close();
+    }
+  }
+
+  private runMachine(boot: BootState): void {
+    const { vm, clock, doorbell, power } = this;
+    this.enterKernel(boot);
+    this.time.start();
+    runLoop({
+      vm,
+      clock,
+      doorbell,
+      power,
+      drain: () => this.drain(),
+      flush: () => this.flushProbes(),
+      allHaltedForGood: () => this.allHaltedForGood(),
+    });
+    this.time.stop();
+    this.vm.rest();
+    this.further.park(() => this.serveVcpus());
+    this.flushProbes();
+    const end = power.end!;
+    this.host.post({
+      type: 'ended',
+      end: end.vcpu === undefined ? end : { ...end, failure: describeFailure(end, this.vm, this.memory) },
+      exits: vm.exits + this.further.exits,
+      elapsedMs: this.time.elapsed() / 1e6,
+      unclaimed: this.unclaimed(),
+    });
+  }
+
+  /** The boot protocol says what the kernel finds; where the local APIC is stays the processor's own affair. */
+  private enterKernel(boot: BootState): void {
+    const [first] = this.vm.vcpus;
+    const { apicBase } = first.getState().system;
+    first.setState({ registers: boot.registers, system: { ...boot.system, apicBase }, activity: 'running' });
+  }
+
+  /** Everything that others left for the machine. */
+  private drain(): void {
+    this.serveVcpus();
+    for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
+    while (this.paused && !this.power.end) {
+      this.doorbell.wait(Infinity);
+      this.doorbell.answer();
+      for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
+    }
+  }
+
+  /** Before and after the run: nothing but messages. */
+  private idleUntil(done: () => boolean): void {
+    for (;;) {
+      this.doorbell.answer();
+      for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
+      if (done()) return;
+      this.doorbell.wait(Infinity);
+    }
+  }
+
+  private handle(message: ToWorker): void {
+    switch (message.type) {
+      case 'run':
+        this.boot = message.boot;
+        break;
+      case 'end':
+        this.power.finish(message.end);
+        break;
+      case 'pause':
+        this.pause(true);
+        break;
+      case 'resume':
+        this.pause(false);
+        break;
+      case 'query':
+        this.answer(message.id, message.query);
+        break;
+      case 'irq':
+        this.remotes[message.device].irq?.set(message.level);
+        break;
+      case 'serial-input':
+        this.feed(message.port);
+        break;
+      case 'close':
+        this.closed = true;
+        this.power.finish({ reason: 'stopped' });
+        break;
+    }
+  }
+
+  private pause(paused: boolean): void {
+    if (paused === this.paused || this.power.end) return;
+    this.paused = paused;
+    if (paused) {
+      this.further.park(() => this.serveVcpus());
+      this.time.stop();
+      this.vm.rest();
+    } else {
+      this.time.start();
+      this.further.resume();
+    }
+  }
+
+  private answer(id: number, query: Query): void {
+    try {
+      this.host.post({ type: 'answer', id, value: this.lookUp(query) });
+    } catch (error) {
+      this.host.post({ type: 'refusal', id, error: serializeError(error) });
+    }
+  }
+
+  private lookUp(query: Query): Answers[Query['what']] {
+    switch (query.what) {
+      case 'vcpu':
+        return this.outsideGuest(() => this.vcpu(query.index).getState());
+      case 'set-vcpu':
+        return this.outsideGuest(() => this.vcpu(query.index).setState(query.state)) as undefined;
+      case 'device':
+        return this.device(query.name).save();
+      case 'claims':
+        return [...this.board.ports.list(), ...this.board.mmio.list()].map(withoutTarget);
+      case 'unclaimed':
+        return this.unclaimed();
+      case 'add-probe':
+        this.probes = [...this.probes, this.newProbe(query)];
+        return this.installProbes();
+      case 'remove-probe':
+        this.flushProbes();
+        this.probes = this.probes.filter(probe => probe.id !== query.id);
+        return this.installProbes();
+    }
+  }
+
+  private vcpu(index: number): { getState(): VcpuState; setState(state: VcpuState): void } {
+    const vcpu = this.vm.vcpus[index];
+    if (!vcpu) throw new ConfigError(`there is no vCPU ${index}`, { index });
+    return vcpu;
+  }
+
+  private device(name: string): Device {
+    const device = this.board.device(name);
+    if (!device) throw new ConfigError(`there is no device called ${name}`, { name });
+    return device;
+  }
+
+  private unclaimed(): Answers['unclaimed'] {
+    return [...this.board.ports.misses(), ...this.board.mmio.misses()];
+  }
+
+  private newProbe({ id, filter }: Extract<Query, { what: 'add-probe' }>): InstalledProbe {
+    return { id, filter, recorder: new ProbeRecorder(filter.registers ?? false, () => this.flushProbes()) };
+  }
+
+  /** Puts the probes between the accelerator and the dispatcher, or takes them away when there are none. */
+  private installProbes(): undefined {
+    const registers = this.probes.some(probe => probe.filter.registers);
+    const context = {
+      vcpu: () => this.serving,
+      rip: () => (this.serving === 0 ? this.vm.rip() : this.further.links[this.serving - 1].rip()),
+    };
+    this.outsideGuest(() => {
+      this.vm.exposeRegisters(registers);
+      for (const link of this.further.links) link.exposeRegisters(registers);
+    });
+    this.vm.handlers = this.probes.reduce(
+      (inner, { filter, recorder }) => new ProbedDispatcher(inner, this.board, filter, context, recorder),
+      this.board.dispatcher as Vm['handlers'],
+    );
+    return undefined;
+  }
+
+  private flushProbes(): void {
+    for (const { id, recorder } of this.probes) {
+      if (!recorder.isEmpty) this.host.post({ type: 'probe', id, batch: recorder.take() });
+    }
+  }
+
+  private serveVcpus(): void {
+    this.clock.tick();
+    this.further.serve(this.vm.handlers, this.power, link => (this.serving = link.index));
+    this.serving = 0;
+  }
+
+  /** Calls `action` while no vCPU is inside the guest; vCPU 0 is outside whenever this thread is here. */
+  private outsideGuest<T>(action: () => T): T {
+    if (this.paused || this.power.end) return action();
+    this.further.park(() => this.serveVcpus());
+    try {
+      return action();
+    } finally {
+      this.further.resume();
+    }
+  }
+
+  private allHaltedForGood(): boolean {
+    return this.outsideGuest(() =>
+      this.vm.vcpus.every(vcpu => {
+        const activity = vcpu.activity();
+        return activity === 'waiting-for-sipi' || (activity === 'halted' && !vcpu.interruptsEnabled());
+      }),
+    );
+  }
+
+  /** Moves waiting input into the UART as far as its FIFO has room. */
+  private feed(port: number): void {
+    const ring = this.inputs[port];
+    const uart = this.board.uarts[port];
+    while (uart.rxSpace > 0) {
+      const byte = ring.shift();
+      if (byte < 0) break;
+      uart.receive(byte);
+    }
+    if (ring.takeWaiting()) this.host.post({ type: 'input-space', port });
+  }
+}
+
+function withoutTarget({ owner, space, base, size }: Claim): Omit<Claim, 'target'> {
+  return { owner, space, base, size };
+}

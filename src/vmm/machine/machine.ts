@@ -1,0 +1,460 @@
+import { writeAcpiTables } from '../../acpi/index.js';
+import { COM_PORTS } from '../../devices/legacy/uart16550.js';
+import { ConfigError, TsvmmError } from '../../errors.js';
+import { ByteRing } from '../byte-ring.js';
+import type { Claim, UnclaimedAccess } from '../bus/bus.js';
+import { eventsOf } from '../bus/probe-batch.js';
+import type { ProbeEvent, ProbeFilter } from '../bus/probe.js';
+import { choose } from '../boot/index.js';
+import { writeMpTable } from '../boot/mp-table.js';
+import type { BootModule, BootProtocol } from '../boot/protocol.js';
+import type { DeviceState } from '../device.js';
+import { Doorbell } from '../doorbell.js';
+import { Latch } from '../latch.js';
+import { GuestMemory } from '../memory/guest-memory.js';
+import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
+import type { BootState, VcpuState } from '../vcpu-state.js';
+import { CustomDevices } from './custom-devices.js';
+import type { Host, VcpuThread, WorkerLink } from './host.js';
+import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
+import type { Answers, FromWorker, Query, ToWorker, VcpuThreadSetup } from './protocol.js';
+import { RemoteReply } from './remote-device.js';
+import { reviveError } from './serialize-error.js';
+import { SerialPort } from './serial-port.js';
+import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
+
+const OUTPUT_RING = 1 << 16;
+const INPUT_RING = 1 << 12;
+/** How long a process that ends waits for its threads, in ms. */
+const LAST_WAIT_MS = 2000;
+
+/** Where a machine is in its life. */
+type Phase = 'built' | 'running' | 'ended' | 'closed';
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A virtual machine, as its owner sees it: every method returns at once or a promise, and the guest runs on threads
+ * of its own.
+ */
+export class Machine {
+  /** The guest's RAM, shared with it. */
+  readonly memory: GuestMemory;
+  /** COM1, COM2, …, as many as asked for. */
+  readonly serialPorts: readonly SerialPort[];
+  /** Bytes that the guest writes to port 0xE9. */
+  readonly debugConsole: SerialPort;
+  /** The boot protocol by which the kernel is entered. */
+  readonly bootProtocol: BootProtocol;
+
+  private phase: Phase = 'built';
+  private readonly doorbell: Doorbell;
+  private readonly worker: WorkerLink;
+  private readonly threads: VcpuThread[] = [];
+  private readonly links: VcpuLink[] = [];
+  /** For each thread, open when it is through. */
+  private readonly done = [new Latch(Latch.allocate())];
+  private readonly custom: CustomDevices;
+  private readonly ready = deferred<void>();
+  private readonly finished = deferred<RunResult>();
+  private readonly queries = new Map<number, Deferred<unknown>>();
+  private readonly probes = new Map<number, (event: ProbeEvent) => void>();
+  private nextId = 1;
+  /** What a caller's own device threw. */
+  private failure: Error | undefined;
+  /** Why the machine's own code could not go on. */
+  private crashed: Error | undefined;
+  private closing: Promise<void> | undefined;
+  private readonly forgetExit: () => void;
+
+  private constructor(
+    private readonly options: CheckedOptions,
+    private readonly host: Host,
+    parts: MachineParts,
+  ) {
+    const { memory, accelerator, protocol } = parts;
+    this.memory = memory;
+    this.bootProtocol = protocol;
+    this.doorbell = new Doorbell(Doorbell.allocate(), host.interrupt);
+    const serialOut = rings(options.serialPorts, OUTPUT_RING);
+    const serialIn = rings(options.serialPorts, INPUT_RING);
+    const [debugConsole] = rings(1, OUTPUT_RING);
+    this.serialPorts = serialOut.map(
+      (output, port) =>
+        new SerialPort(`com${port + 1}`, {
+          output,
+          input: serialIn[port],
+          announce: () => this.post({ type: 'serial-input', port }),
+        }),
+    );
+    this.debugConsole = new SerialPort('debug console', { output: debugConsole, announce: () => undefined });
+    const reply = new RemoteReply(RemoteReply.allocate());
+    this.custom = new CustomDevices(options.devices ?? [], memory, reply, message => this.post(message));
+    this.worker = host.startMachine({
+      accelerator,
+      kvmDevice: options.kvmDevice ?? '/dev/kvm',
+      cpus: options.cpus,
+      memory: memory.handle,
+      doorbell: this.doorbell.buffer,
+      serialOut,
+      serialIn,
+      debugConsole,
+      remoteDevices: this.custom.remote,
+      moduleDevices: this.custom.modules,
+      remoteReply: reply.buffer,
+      done: this.done[0].buffer,
+    });
+    this.worker.onMessage(message => this.receive(message));
+    this.worker.onError(error => this.crash(error));
+    void this.worker.exited.then(() => {
+      this.done[0].open();
+      this.stopThreads();
+      this.crash(
+        this.phase === 'closed'
+          ? closedError()
+          : new TsvmmError('WORKER', 'the machine worker has ended early'),
+      );
+    });
+    this.forgetExit = host.onExit(() => this.letGo());
+    // Both are waited for by somebody else at some time, or by nobody.
+    this.ready.promise.catch(() => undefined);
+    this.finished.promise.catch(() => undefined);
+  }
+
+  /** @internal Use `createMachine`. */
+  static async create(options: MachineOptions, host: Host): Promise<Machine> {
+    const checked = checkOptions(options);
+    const [accelerator, image, initrd, modules] = await Promise.all([
+      checked.accel === 'auto' ? host.chooseAccelerator() : checked.accel,
+      readSource(host, checked.kernel, 'kernel'),
+      checked.initrd === undefined ? undefined : readModule(host, checked.initrd, 'initrd'),
+      Promise.all((checked.modules ?? []).map(module => readModule(host, module, 'module'))),
+    ]);
+    const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
+    const memory = GuestMemory.allocate(checked.memoryBytes);
+    const rsdp = writeFirmwareTables(memory, checked);
+    // The worker starts while the kernel is loaded.
+    const machine = new Machine(checked, host, { accelerator, memory, protocol });
+    try {
+      machine.bootState = protocol.load(
+        {
+          name: sourceName(checked.kernel, 'kernel'),
+          image,
+          commandLine: checked.append,
+          ...(initrd && { initrd }),
+          modules,
+          cpus: checked.cpus,
+          ...(rsdp !== undefined && { rsdp }),
+        },
+        memory,
+      );
+      await machine.ready.promise;
+      machine.custom.attach();
+    } catch (error) {
+      await machine.close();
+      throw error;
+    }
+    return machine;
+  }
+
+  private bootState: BootState | undefined;
+
+  /** The first serial port. */
+  get serial(): SerialPort {
+    return this.serialPorts[0];
+  }
+
+  /**
+   * Starts the guest.
+   * @returns how the run ended, when it has
+   * @throws what a caller's own device threw, or an internal error
+   */
+  run(): Promise<RunResult> {
+    if (this.phase !== 'built') {
+      return Promise.reject(new ConfigError(`the machine is ${this.phase}: each machine runs once`));
+    }
+    this.phase = 'running';
+    this.post({ type: 'run', boot: this.bootState! });
+    this.watch();
+    return this.finished.promise;
+  }
+
+  /** Ends the run; `run()` resolves with `reason` `stopped`. Does nothing once it has ended. */
+  async stop(end: RunEnd = { reason: 'stopped' }): Promise<void> {
+    if (this.phase !== 'running') return;
+    this.post({ type: 'end', end });
+    this.releaseGuest();
+    await this.finished.promise.catch(() => undefined);
+  }
+
+  /** The guest and its time stand still until `resume()`. */
+  pause(): void {
+    if (this.phase === 'running') this.post({ type: 'pause' });
+  }
+
+  resume(): void {
+    if (this.phase === 'running') this.post({ type: 'resume' });
+  }
+
+  /** Stops the guest if it runs, and gives back threads and memory. */
+  close(): Promise<void> {
+    return (this.closing ??= this.giveBack());
+  }
+
+  private async giveBack(): Promise<void> {
+    if (this.phase === 'running') await this.stop();
+    this.phase = 'closed';
+    this.post({ type: 'close' });
+    await Promise.all([this.worker.exited, ...this.threads.map(thread => thread.exited)]);
+    this.forgetExit();
+    this.rejectQueries(closedError());
+    for (const port of this.ports) port.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** A vCPU's registers, extended state, MSRs and local APIC, between two instructions. */
+  vcpu(index = 0): Promise<VcpuState> {
+    return this.query({ what: 'vcpu', index });
+  }
+
+  async setVcpu(state: VcpuState, index = 0): Promise<void> {
+    await this.query({ what: 'set-vcpu', index, state });
+  }
+
+  /** The state of a device, by its name (`com1`, `pit`, …), as its `save()` tells it. */
+  device(name: string): Promise<DeviceState> {
+    return this.query({ what: 'device', name });
+  }
+
+  /** Who claims which ports and addresses. */
+  claims(): Promise<readonly Omit<Claim, 'target'>[]> {
+    return this.query({ what: 'claims' });
+  }
+
+  /** Accesses that no device answered so far. */
+  unclaimed(): Promise<readonly UnclaimedAccess[]> {
+    return this.query({ what: 'unclaimed' });
+  }
+
+  /**
+   * Calls `listener` for each access that passes the filter, in their order, shortly after it happened and at the
+   * latest before `run()` resolves. Costs nothing once removed.
+   * @returns how to remove the probe
+   */
+  async probe(filter: ProbeFilter, listener: (event: ProbeEvent) => void): Promise<() => Promise<void>> {
+    const id = this.nextId++;
+    this.probes.set(id, listener);
+    await this.query({ what: 'add-probe', id, filter });
+    return async () => {
+      await this.query({ what: 'remove-probe', id });
+      this.probes.delete(id);
+    };
+  }
+
+  private query<Q extends Query>(query: Q): Promise<Answers[Q['what']]> {
+    if (this.phase === 'closed') return Promise.reject(closedError());
+    if (this.crashed) return Promise.reject(this.crashed);
+    const id = this.nextId++;
+    const answer = deferred<unknown>();
+    try {
+      this.post({ type: 'query', id, query });
+    } catch (cause) {
+      // What is asked for cannot be sent to another thread: a function, say.
+      return Promise.reject(new ConfigError((cause as Error).message, {}, { cause }));
+    }
+    this.queries.set(id, answer);
+    return answer.promise as Promise<Answers[Q['what']]>;
+  }
+
+  private post(message: ToWorker): void {
+    this.worker.post(message);
+    this.doorbell.ring();
+  }
+
+  /** Ends the run by time or by output, as the options ask. */
+  private watch(): void {
+    const { timeoutMs, exitOn } = this.options;
+    if (timeoutMs !== undefined) {
+      const timer = setTimeout(() => void this.stop({ reason: 'timeout' }), timeoutMs);
+      const cancel = (): void => clearTimeout(timer);
+      this.finished.promise.then(cancel, cancel);
+    }
+    if (exitOn !== undefined) {
+      this.serial.watch(exitOn, () => void this.stop({ reason: 'matched' }));
+    }
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        if (this.phase !== 'closed') for (const setup of message.vcpus) this.startVcpu(setup);
+        this.ready.resolve();
+        break;
+      case 'output':
+        this.portOf(message.port).receive();
+        break;
+      case 'input-space':
+        this.serialPorts[message.port].send();
+        break;
+      case 'answer':
+        this.takeQuery(message.id)?.resolve(message.value);
+        break;
+      case 'refusal':
+        this.takeQuery(message.id)?.reject(reviveError(message.error));
+        break;
+      case 'probe': {
+        const listener = this.probes.get(message.id);
+        if (listener) for (const event of eventsOf(message.batch)) listener(event);
+        break;
+      }
+      case 'remote-access':
+        this.custom.serve(message).catch((error: unknown) => {
+          this.failure ??= error instanceof Error ? error : new Error(String(error));
+          void this.stop();
+        });
+        break;
+      case 'ended':
+        this.end(message);
+        break;
+      case 'crashed':
+        this.crash(reviveError(message.error));
+        break;
+    }
+  }
+
+  private end({ end, exits, elapsedMs, unclaimed }: Extract<FromWorker, { type: 'ended' }>): void {
+    if (this.phase === 'running') this.phase = 'ended';
+    for (const port of this.ports) port.end();
+    if (this.failure) this.finished.reject(this.failure);
+    else this.finished.resolve({ ...end, status: exitStatus(end), exits, elapsedMs, unclaimed });
+  }
+
+  /** The machine's own code cannot go on: whoever waits for it hears why. */
+  private crash(error: Error): void {
+    if (this.crashed) return;
+    this.crashed = error;
+    if (this.phase === 'running') {
+      this.phase = 'ended';
+      // What is left of it comes out of the guest.
+      this.post({ type: 'end', end: { reason: 'stopped' } });
+      this.releaseGuest();
+    }
+    this.ready.reject(error);
+    this.finished.reject(error);
+    this.rejectQueries(error);
+    for (const port of this.ports) port.end();
+  }
+
+  private startVcpu(setup: VcpuThreadSetup): void {
+    const { index, link, doorbell } = setup;
+    const done = new Latch(setup.done);
+    const thread = this.host.startVcpu(setup);
+    thread.onError(error => this.crash(error));
+    void thread.exited.then(() => {
+      done.open();
+      // Also if it ended by an error of its own: the machine would wait for it for ever.
+      new RemoteVcpu(link, this.doorbell).leave();
+    });
+    this.threads.push(thread);
+    this.done.push(done);
+    this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.host.interrupt)));
+  }
+
+  private stopThreads(): void {
+    for (const link of this.links) link.stop();
+  }
+
+  /** The run is to end now: the guest must not wait for a consumer of its output or for a caller's device. */
+  private releaseGuest(): void {
+    for (const port of this.ports) port.release();
+    this.custom.release();
+  }
+
+  private rejectQueries(error: Error): void {
+    for (const query of this.queries.values()) query.reject(error);
+    this.queries.clear();
+  }
+
+  private takeQuery(id: number): Deferred<unknown> | undefined {
+    const query = this.queries.get(id);
+    this.queries.delete(id);
+    return query;
+  }
+
+  private portOf(port: number | 'debug'): SerialPort {
+    return port === 'debug' ? this.debugConsole : this.serialPorts[port];
+  }
+
+  private get ports(): readonly SerialPort[] {
+    return [...this.serialPorts, this.debugConsole];
+  }
+
+  /**
+   * The process ends, and there is no event loop any more: threads inside the guest come out, so that it can. Node ends
+   * them by force next, and aborts when one of them is in native code then: they are given the time to be through.
+   */
+  private letGo(): void {
+    this.stopThreads();
+    this.post({ type: 'close' });
+    this.releaseGuest();
+    const deadline = performance.now() + LAST_WAIT_MS;
+    for (const latch of this.done) latch.wait(deadline - performance.now());
+  }
+}
+
+interface MachineParts {
+  readonly accelerator: Awaited<ReturnType<Host['chooseAccelerator']>>;
+  readonly memory: GuestMemory;
+  readonly protocol: BootProtocol;
+}
+
+/** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
+function writeFirmwareTables(
+  memory: GuestMemory,
+  { cpus, serialPorts, acpi }: CheckedOptions,
+): number | undefined {
+  writeMpTable(memory, cpus);
+  return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
+}
+
+function closedError(): TsvmmError {
+  return new TsvmmError('CLOSED', 'the machine was closed');
+}
+
+function rings(count: number, capacity: number): SharedArrayBuffer[] {
+  return Array.from({ length: count }, () => ByteRing.allocate(capacity));
+}
+
+function readSource(host: Host, source: FileSource, what: string): Promise<Uint8Array> {
+  return typeof source === 'string' ? host.readFile(source, what) : Promise.resolve(source);
+}
+
+async function readModule(
+  host: Host,
+  module: NonNullable<MachineOptions['modules']>[number],
+  what: string,
+): Promise<BootModule> {
+  const option = typeof module === 'string' || module instanceof Uint8Array ? { file: module } : module;
+  const data = await readSource(host, option.file, what);
+  return { name: option.name ?? sourceName(option.file, what), data, arguments: option.arguments ?? '' };
+}
+
+/** A file's own name without its folders. */
+function sourceName(source: FileSource, otherwise: string): string {
+  return typeof source === 'string' ? source.slice(source.lastIndexOf('/') + 1) : otherwise;
+}
+
+function deferred<T>(): Deferred<T> {
+  let settle!: Pick<Deferred<T>, 'resolve' | 'reject'>;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...settle };
+}

@@ -1,0 +1,150 @@
+import { ConfigError } from '../../errors.js';
+import { BOOT_PROTOCOLS, type BootProtocolName } from '../boot/protocol.js';
+import type { AccessSize, IrqLine } from '../device.js';
+import type { GuestMemory } from '../memory/guest-memory.js';
+import { ACCELERATORS, type AcceleratorName } from './protocol.js';
+
+/** A file, by path or by its bytes. */
+export type FileSource = string | Uint8Array;
+
+/** A file for the guest with its own command line. */
+export interface ModuleOption {
+  readonly file: FileSource;
+  /** What the guest sees as the module's name; the file's name by default. */
+  readonly name?: string;
+  readonly arguments?: string;
+}
+
+/** A caller's own device: what answers a range of ports or of physical addresses. */
+export interface CustomDevice {
+  /** The value read, `size` bytes of it. May be a promise: the guest waits. */
+  read?(offset: number, size: AccessSize): number | Promise<number>;
+  write?(offset: number, size: AccessSize, value: number): void | Promise<void>;
+  /** Called once before the guest starts. */
+  attach?(context: CustomDeviceContext): void;
+}
+
+/** What a caller's own device may use of its machine. */
+export interface CustomDeviceContext {
+  readonly memory: GuestMemory;
+  /** The interrupt that was asked for with `irq`. */
+  readonly irq: IrqLine;
+}
+
+interface CustomDeviceRange {
+  readonly name?: string;
+  readonly size: number;
+  /** Global system interrupt that the device may drive, 0 to 23. */
+  readonly irq?: number;
+  readonly device: CustomDevice;
+}
+
+/** A device on the caller's thread, at a port or at a physical address. */
+export type DeviceOption =
+  | (CustomDeviceRange & { readonly port: number })
+  | (CustomDeviceRange & { readonly address: number })
+  /** A module that the machine's own thread loads: its default export, called with a context and `options`, makes a `Device`. */
+  | { readonly module: string | URL; readonly options?: unknown };
+
+/** What a machine is made of. */
+export interface MachineOptions {
+  /** The kernel: a path, or the file's bytes. */
+  readonly kernel: FileSource;
+  /** The kernel's command line. */
+  readonly append?: string;
+  readonly initrd?: FileSource;
+  readonly modules?: readonly (FileSource | ModuleOption)[];
+  /** How to hand the machine to the kernel; by what the file is, by default. */
+  readonly boot?: BootProtocolName | 'auto';
+  /** RAM in bytes or as `"256M"`, `"2G"`; 256 MiB by default. */
+  readonly memory?: number | string;
+  /** Virtual CPUs; 1 by default. */
+  readonly cpus?: number;
+  readonly accel?: AcceleratorName | 'auto';
+  /** The KVM device, `/dev/kvm` by default. */
+  readonly kvmDevice?: string;
+  /** Serial ports, 1 to 4; 1 by default. */
+  readonly serialPorts?: number;
+  /** Describe the machine by ACPI tables; true by default. Without them there is the MP table alone. */
+  readonly acpi?: boolean;
+  readonly devices?: readonly DeviceOption[];
+  /** Ends the run after this many milliseconds. */
+  readonly timeoutMs?: number;
+  /** Ends the run when the first serial port's output matches. */
+  readonly exitOn?: string | RegExp;
+}
+
+/** The longest time that a host timer can wait, in ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+/** Interrupts that the board has. */
+const INTERRUPTS = 24;
+const DEFAULT_MEMORY = 256 << 20;
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/**
+ * A size in bytes: a number, or digits with K, M, G or T (powers of 1024).
+ * @throws ConfigError for anything else
+ */
+export function parseSize(size: number | string): number {
+  if (typeof size === 'number') return size;
+  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(size.trim());
+  if (!match) throw new ConfigError(`'${size}' is not a size: write 512M, 2G, …`, { size });
+  return Math.round(Number(match[1]) * UNITS[match[2].toLowerCase()]);
+}
+
+/** The options with every default filled in and every value checked that can be checked without the host. */
+export interface CheckedOptions extends MachineOptions {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly accel: AcceleratorName | 'auto';
+  readonly boot: BootProtocolName | 'auto';
+  readonly serialPorts: number;
+  readonly append: string;
+  readonly acpi: boolean;
+}
+
+/** @throws ConfigError that names the first option that makes no sense */
+export function checkOptions(options: MachineOptions): CheckedOptions {
+  const {
+    cpus = 1,
+    accel = 'auto',
+    boot = 'auto',
+    serialPorts = 1,
+    append = '',
+    acpi = true,
+    timeoutMs,
+  } = options;
+  requireWhole('cpus', cpus, 1, 254);
+  requireWhole('serialPorts', serialPorts, 1, 4);
+  if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
+  if (boot !== 'auto') requireOneOf('boot', boot, BOOT_PROTOCOLS);
+  if (append.includes('\0')) throw new ConfigError('the command line contains a NUL character');
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT))
+    throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
+  options.devices?.forEach(checkDevice);
+  const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
+  return { ...options, memoryBytes, cpus, accel, boot, serialPorts, append, acpi };
+}
+
+/** Where it lies in its address space is the bus's to check. */
+function checkDevice(option: DeviceOption): void {
+  if ('module' in option) return;
+  if ('port' in option) requireWhole('port', option.port, 0, 0xffff);
+  else requireWhole('address', option.address, 0, Number.MAX_SAFE_INTEGER);
+  requireWhole('size', option.size, 1, Number.MAX_SAFE_INTEGER);
+  if (option.irq !== undefined) requireWhole('irq', option.irq, 0, INTERRUPTS - 1);
+}
+
+function requireWhole(name: string, value: number, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new ConfigError(`${name} must be between ${least} and ${most}, not ${value}`, { [name]: value });
+  }
+}
+
+function requireOneOf(name: string, value: string, choices: readonly string[]): void {
+  if (!choices.includes(value)) {
+    throw new ConfigError(`${name} must be auto or one of ${choices.join(', ')}, not '${value}'`, {
+      [name]: value,
+    });
+  }
+}

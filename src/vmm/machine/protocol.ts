@@ -1,0 +1,136 @@
+import type { VcpuFailure } from '../accelerator.js';
+import type { Claim, UnclaimedAccess } from '../bus/bus.js';
+import type { ProbeBatch } from '../bus/probe-batch.js';
+import type { ProbeFilter } from '../bus/probe.js';
+import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
+import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import type { GuestMemoryHandle } from '../memory/guest-memory.js';
+import type { RunEnd } from '../run-result.js';
+import type { BootState, VcpuState } from '../vcpu-state.js';
+
+/** Accelerators by the names that `--accel` takes. */
+export const ACCELERATORS = ['kvm'] as const;
+export type AcceleratorName = (typeof ACCELERATORS)[number];
+
+/** A caller's device that stays on the control thread. */
+export interface RemoteDeviceSetup {
+  readonly name: string;
+  readonly space: AddressSpace;
+  readonly base: number;
+  readonly size: number;
+  /** Global system interrupt, when it has one. */
+  readonly irq?: number;
+}
+
+/** A caller's device that the machine worker loads: a module whose default export makes it. */
+export interface ModuleDeviceSetup {
+  /** URL of the module. */
+  readonly module: string;
+  readonly options?: unknown;
+}
+
+/** Everything with which the machine worker starts. */
+export interface WorkerSetup {
+  readonly accelerator: AcceleratorName;
+  /** For `kvm`: the device file. */
+  readonly kvmDevice: string;
+  readonly cpus: number;
+  readonly memory: GuestMemoryHandle;
+  readonly doorbell: SharedArrayBuffer;
+  /** For each serial port, its rings as seen from the guest; the debug console's output is the last. */
+  readonly serialOut: readonly SharedArrayBuffer[];
+  readonly serialIn: readonly SharedArrayBuffer[];
+  readonly debugConsole: SharedArrayBuffer;
+  readonly remoteDevices: readonly RemoteDeviceSetup[];
+  readonly moduleDevices: readonly ModuleDeviceSetup[];
+  /** One block for the answers of all remote devices: the machine waits for one at a time. */
+  readonly remoteReply: SharedArrayBuffer;
+  /** A latch that the thread opens when it is through with all native code. */
+  readonly done: SharedArrayBuffer;
+}
+
+/** What the control thread can ask. */
+export type Query =
+  | { readonly what: 'vcpu'; readonly index: number }
+  | { readonly what: 'set-vcpu'; readonly index: number; readonly state: VcpuState }
+  | { readonly what: 'device'; readonly name: string }
+  | { readonly what: 'claims' }
+  | { readonly what: 'unclaimed' }
+  | { readonly what: 'add-probe'; readonly id: number; readonly filter: ProbeFilter }
+  | { readonly what: 'remove-probe'; readonly id: number };
+
+/** The answer to each query, by its name. */
+export interface Answers {
+  readonly vcpu: VcpuState;
+  readonly 'set-vcpu': undefined;
+  readonly device: DeviceState;
+  readonly claims: readonly Omit<Claim, 'target'>[];
+  readonly unclaimed: readonly UnclaimedAccess[];
+  readonly 'add-probe': undefined;
+  readonly 'remove-probe': undefined;
+}
+
+/** Control thread to machine worker. Each is followed by a ring of the doorbell. */
+export type ToWorker =
+  /** Start running. The kernel is in memory; vCPU 0 begins in this state. */
+  | { readonly type: 'run'; readonly boot: BootState }
+  | { readonly type: 'end'; readonly end: RunEnd }
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'query'; readonly id: number; readonly query: Query }
+  | { readonly type: 'irq'; readonly gsi: number; readonly device: number; readonly level: boolean }
+  /** There is something in this serial port's input ring. */
+  | { readonly type: 'serial-input'; readonly port: number }
+  /** Let go of everything and end the thread. */
+  | { readonly type: 'close' };
+
+/** Machine worker to control thread. */
+export type FromWorker =
+  /** The machine is built; with further vCPUs, what their threads need. */
+  | { readonly type: 'ready'; readonly vcpus: readonly VcpuThreadSetup[] }
+  /** There is something in this output ring; `debug` is the debug console's. */
+  | { readonly type: 'output'; readonly port: number | 'debug' }
+  /** There is room again in this serial port's input ring. */
+  | { readonly type: 'input-space'; readonly port: number }
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'refusal'; readonly id: number; readonly error: SerializedError }
+  | { readonly type: 'probe'; readonly id: number; readonly batch: ProbeBatch }
+  | RemoteAccess
+  | {
+      readonly type: 'ended';
+      readonly end: RunEnd;
+      readonly exits: number;
+      readonly elapsedMs: number;
+      readonly unclaimed: readonly UnclaimedAccess[];
+    }
+  /** The machine could not be built, or its worker met an error of its own. */
+  | { readonly type: 'crashed'; readonly error: SerializedError };
+
+/** An access to a device on the control thread; the machine waits for the reply. */
+export interface RemoteAccess {
+  readonly type: 'remote-access';
+  readonly device: number;
+  readonly direction: 'read' | 'write';
+  readonly offset: number;
+  readonly size: AccessSize;
+  readonly value: number;
+}
+
+/** What the thread of one further vCPU starts with. */
+export interface VcpuThreadSetup extends KvmVcpuHandle {
+  readonly machineDoorbell: SharedArrayBuffer;
+  readonly link: SharedArrayBuffer;
+  /** A latch that the thread opens when it is through with all native code. */
+  readonly done: SharedArrayBuffer;
+}
+
+/** An error on its way between threads, where classes are lost. */
+export interface SerializedError {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+export type { VcpuFailure };

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, test } from 'vitest';
+import { createMachine, inspectHost, type MachineOptions, type RunResult } from 'tsvmm';
+import { parseGuestOutput, type GuestReport } from './protocol.js';
+
+const host = inspectHost();
+
+/** The accelerators on which guests can run here. */
+export const ACCELERATORS = host.kvm.usable ? (['kvm'] as const) : [];
+export type TestAccelerator = (typeof ACCELERATORS)[number];
+
+/** Why nothing can run here, for the message of what is skipped. */
+export const NO_ACCELERATOR = host.kvm.usable ? undefined : host.kvm.why;
+
+/** True where the processor executes guest code itself: Linux and OSv need that much, and SSE in guests too. */
+export const HARDWARE = host.kvm.usable && host.kvm.speed.hardware;
+
+/** A guest of guests/, built. */
+export function guestPath(name: string): string {
+  const path = new URL(`../../guests/build/${name}`, import.meta.url).pathname;
+  if (!existsSync(path)) throw new Error(`${path} is missing: build the guests with npm run guests`);
+  return path;
+}
+
+export interface GuestRun {
+  readonly result: RunResult;
+  readonly report: GuestReport;
+  readonly text: string;
+}
+
+/** Boots a guest of guests/, runs it to its end and reads what it said. */
+export async function runGuest(name: string, options: Omit<MachineOptions, 'kernel'>): Promise<GuestRun> {
+  await using machine = await createMachine({ timeoutMs: 60_000, ...options, kernel: guestPath(name) });
+  const result = await machine.run();
+  const { text } = machine.serial;
+  return { result, text, report: parseGuestOutput(text) };
+}
+
+/** Defines the same tests for each accelerator that the host has; says so where it has none. */
+export function onEachAccelerator(title: string, define: (accel: TestAccelerator) => void): void {
+  describe(title, () => {
+    for (const accel of ACCELERATORS) describe(accel, () => define(accel));
+    if (NO_ACCELERATOR !== undefined) test('needs an accelerator', ({ skip }) => skip(NO_ACCELERATOR));
+  });
+}
+
+/** The value of an environment variable that names a file, or how to get one. */
+export function kernelFromEnvironment(
+  variable: string,
+  howToGet: string,
+): { path: string } | { missing: string } {
+  const path = process.env[variable];
+  if (path === undefined || path === '') return { missing: `${variable} is not set: ${howToGet}` };
+  readFileSync(path, { flag: 'r' });
+  return { path };
+}

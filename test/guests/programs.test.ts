@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { createMachine } from 'tsvmm';
+import { guestPath, HARDWARE, onEachAccelerator, runGuest } from './harness.js';
+import { parseGuestOutput } from './protocol.js';
+
+/** Programs that check by themselves and end. */
+const SELF_CHECKING = ['hello', 'timers', 'strings', 'probe', 'memory', 'smp', 'exits', 'power'];
+
+/**
+ * Checks that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so
+ * that the guest never sees it in service, and the PIC's request is gone before the guest can look at it.
+ */
+const NOT_ON_EMULATING_KVM = ['pic-irr', 'lapic-isr', 'ioapic-remote-irr-after-eoi', 'ioapic-level-again'];
+
+onEachAccelerator('every program of guests/', accel => {
+  for (const cpus of [1, 4]) {
+    for (const program of SELF_CHECKING) {
+      test(`${program}, ${cpus} vCPUs`, async () => {
+        const { report, text, result } = await runGuest(`${program}.elf`, { accel, cpus });
+        expect(report.succeeded, text).toBe(true);
+        expect(result).toMatchObject({ reason: 'exit', status: 0 });
+      });
+    }
+
+    test(`irqs, ${cpus} vCPUs`, async () => {
+      const { report, text } = await runGuest('irqs.elf', { accel, cpus });
+      expect(report.ended, text).toBe(true);
+      const failed = report.checks.filter(check => !check.passed).map(check => check.name);
+      if (HARDWARE) expect(failed).toEqual([]);
+      else expect(NOT_ON_EMULATING_KVM).toEqual(expect.arrayContaining(failed));
+      expect(report.passed).toBeGreaterThanOrEqual(36);
+    });
+
+    test(`echo, ${cpus} vCPUs`, async () => {
+      await using machine = await createMachine({
+        accel,
+        cpus,
+        kernel: guestPath('echo.elf'),
+        timeoutMs: 60_000,
+      });
+      const run = machine.run();
+      await machine.serial.waitFor('# ready');
+      await machine.serial.write('polled\ninterrupt-driven\nquit\n');
+      expect(await run).toMatchObject({ reason: 'exit', status: 0 });
+      expect(machine.serial.text).toContain('echo: polled\n');
+      expect(machine.serial.text).toContain('echo: interrupt-driven\n');
+    });
+
+    test(`idle, ${cpus} vCPUs`, async () => {
+      const { result, text } = await runGuest('idle.elf', {
+        accel,
+        cpus,
+        exitOn: /^idle\.started PASS.*\n/m,
+      });
+      expect(parseGuestOutput(text).checks).toMatchObject([{ name: 'started', passed: true }]);
+      expect(result).toMatchObject({ reason: 'matched', status: 0 });
+    });
+  }
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../../src/errors.js';
+import { checkOptions, parseSize, type MachineOptions } from '../../../../src/vmm/machine/options.js';
+
+describe('a size', () => {
+  it.each<[string | number, number]>([
+    [4096, 4096],
+    ['4096', 4096],
+    ['64k', 65_536],
+    ['256M', 256 << 20],
+    ['256m', 256 << 20],
+    ['2G', 2 ** 31],
+    ['1T', 2 ** 40],
+    ['1.5G', 1.5 * 2 ** 30],
+    ['0.5k', 512],
+    [' 64M ', 64 << 20],
+    ['64MB', 64 << 20],
+    ['64MiB', 64 << 20],
+    ['100B', 100],
+  ])('%j is %d bytes', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+
+  it.each([
+    '',
+    'M',
+    '-1M',
+    '+1M',
+    '1 M',
+    '1e6',
+    '0x100',
+    '1.M',
+    '.5G',
+    '1,5G',
+    '1P',
+    '64MM',
+    '64iB2',
+    'NaN',
+    'Infinity',
+    '1M\n2',
+  ])('is not %j', text => {
+    expect(() => parseSize(text)).toThrow(ConfigError);
+    expect(() => parseSize(text)).toThrow(/is not a size: write 512M, 2G/);
+  });
+});
+
+describe('options', () => {
+  const kernel = 'kernel.elf';
+
+  it('have defaults', () => {
+    expect(checkOptions({ kernel })).toEqual({
+      kernel,
+      memoryBytes: 256 << 20,
+      cpus: 1,
+      accel: 'auto',
+      boot: 'auto',
+      serialPorts: 1,
+      append: '',
+      acpi: true,
+    });
+  });
+
+  it('are kept as given', () => {
+    const options = {
+      kernel,
+      memory: '1G',
+      cpus: 254,
+      accel: 'kvm',
+      boot: 'pvh',
+      serialPorts: 4,
+      append: 'console=ttyS0',
+      acpi: false,
+      timeoutMs: 2 ** 31 - 1,
+      exitOn: /login/,
+      devices: [{ port: 0xffff, size: 1, irq: 23, device: {} }],
+    } satisfies MachineOptions;
+    expect(checkOptions(options)).toEqual({ ...options, memoryBytes: 2 ** 30 });
+  });
+
+  const device = {};
+  it.each<[string, Partial<MachineOptions>, RegExp]>([
+    ['no CPU', { cpus: 0 }, /^cpus must be between 1 and 254, not 0$/],
+    ['more CPUs than xAPIC ids', { cpus: 255 }, /^cpus must be/],
+    ['a part of a CPU', { cpus: 1.5 }, /^cpus must be/],
+    ['CPUs that are no number', { cpus: NaN }, /^cpus must be/],
+    ['CPUs as text', { cpus: '2' as unknown as number }, /^cpus must be/],
+    ['no serial port', { serialPorts: 0 }, /^serialPorts must be between 1 and 4/],
+    ['five serial ports', { serialPorts: 5 }, /^serialPorts must be/],
+    [
+      'an unknown accelerator',
+      { accel: 'tcg' as 'kvm' },
+      /^accel must be auto or one of .*kvm.*, not 'tcg'$/,
+    ],
+    [
+      'an unknown boot protocol',
+      { boot: 'uefi' as 'pvh' },
+      /^boot must be auto or one of .*pvh.*, not 'uefi'$/,
+    ],
+    ['NUL in the command line', { append: 'a\0b' }, /NUL/],
+    ['no time at all', { timeoutMs: 0 }, /^timeout must be/],
+    ['a time in the past', { timeoutMs: -1 }, /^timeout must be/],
+    ['a time that is no number', { timeoutMs: NaN }, /^timeout must be/],
+    ['a time without end', { timeoutMs: Infinity }, /^timeout must be/],
+    ['a time that would end at once', { timeoutMs: 2 ** 31 }, /^timeout must be/],
+    ['a size that is none', { memory: 'lots' }, /'lots' is not a size/],
+    ['a port beyond the last', { devices: [{ port: 0x1_0000, size: 1, device }] }, /^port must be/],
+    ['a port that is no number', { devices: [{ port: NaN, size: 1, device }] }, /^port must be/],
+    ['an address below 0', { devices: [{ address: -1, size: 1, device }] }, /^address must be/],
+    ['no place at all', { devices: [{ size: 1, device } as never] }, /^address must be/],
+    ['a device of no size', { devices: [{ port: 0x500, size: 0, device }] }, /^size must be/],
+    [
+      'an interrupt that the board has not',
+      { devices: [{ port: 0x500, size: 1, irq: 24, device }] },
+      /^irq must be/,
+    ],
+  ])('are refused with one line: %s', (_, options, message) => {
+    const check = (): unknown => checkOptions({ kernel, ...options });
+    expect(check).toThrow(ConfigError);
+    expect(check).toThrow(message);
+  });
+});
