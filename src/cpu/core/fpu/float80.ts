@@ -49,7 +49,7 @@ export function clearRaised(): void {
 @inline export function raise(exceptions: u32): void { raised |= exceptions; }
 /** A division by zero goes before a denormal dividend. */
 export function raiseZeroDivide(): void { raised = (raised & ~Exception.DENORMAL) | Exception.ZERO_DIVIDE; }
-/** Of an instruction with two results, C1 tells nothing. */
+/** Of FSINCOS's two results, C1 tells about the sine only. */
 export function forgetRounding(): void { raised &= ~Exception.ROUNDED_UP; }
 @inline export function setResult(se: u32, sig: u64): void {
   resultSe = se;

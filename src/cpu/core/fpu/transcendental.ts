@@ -447,13 +447,17 @@ export function trigonometric(kind: u32, se: u32, sig: u64): bool {
     case Trigonometric.COSINE:
       finishSine(quadrant + 1);
       break;
-    case Trigonometric.BOTH:
+    case Trigonometric.BOTH: {
+      finishSine(quadrant + 1);
+      const cosineSe = resultSe;
+      const cosineSig = resultSig;
+      forgetRounding();
       finishSine(quadrant);
       otherSe = resultSe;
       otherSig = resultSig;
-      finishSine(quadrant + 1);
-      forgetRounding();
+      setResult(cosineSe, cosineSig);
       break;
+    }
     default: {
       keep(sineOfReduced());
       const sine = keptHigh;
