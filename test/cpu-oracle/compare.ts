@@ -67,6 +67,9 @@ function compareVectors(
     ['fcw', 0, 2],
     ['fsw', 2, 2],
     ['ftw', 4, 1],
+    ['fop', 6, 2],
+    ['fip', 8, 8],
+    ['fdp', 16, 8],
   ];
   if (!test.ignoreMxcsr) fields.push(['mxcsr', 24, 4]);
   for (let i = 0; i < 8; i++) fields.push([`st${i}`, 32 + i * 16, 10]);

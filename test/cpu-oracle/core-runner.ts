@@ -37,13 +37,14 @@ export class CoreRunner {
   private readonly view: DataView;
   private readonly core: Core;
 
-  constructor() {
+  /** @param cr0 by default as Linux has it */
+  constructor(cr0 = 0x8005_0033n) {
     const pages = (CORE_RESERVE + RAM) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.view = new DataView(memory.buffer);
     this.core = new Core(memory, IMPORTS);
     this.core.exports.initialize(RAM);
-    this.setUp();
+    this.setUp(cr0);
   }
 
   run({ code, state }: TestCase): Outcome {
@@ -81,14 +82,14 @@ export class CoreRunner {
     return { vector, error, state: result };
   }
 
-  private setUp(): void {
+  private setUp(cr0: bigint): void {
     const { view } = this;
     const ram = (gpa: number, value: bigint): void => view.setBigUint64(CORE_RESERVE + gpa, value, true);
     ram(PAGES, BigInt(PAGES + 0x1000) | 7n);
     ram(PAGES + 0x1000, BigInt(PAGES + 0x2000) | 7n);
     ram(PAGES + 0x2000, BigInt(PAGES + 0x3000) | 7n);
     for (const page of [CODE, SCRATCH]) ram(PAGES + 0x3000 + (page >> 12) * 8, BigInt(page) | 7n);
-    view.setBigUint64(L.CR0, 0x8005_0033n, true);
+    view.setBigUint64(L.CR0, cr0, true);
     view.setBigUint64(L.CR3, BigInt(PAGES), true);
     view.setBigUint64(L.CR4, 0x50620n, true);
     view.setBigUint64(L.EFER, 0xd01n, true);
@@ -115,6 +116,11 @@ export class CoreRunner {
     view.setUint32(L.X87_STATUS, status & ~0x3800, true);
     view.setUint32(L.X87_TOP, top, true);
     view.setUint32(L.X87_TAGS, fx.getUint8(4), true);
+    view.setUint32(L.X87_OPCODE, fx.getUint16(6, true), true);
+    view.setBigUint64(L.X87_IP, fx.getBigUint64(8, true), true);
+    view.setBigUint64(L.X87_DP, fx.getBigUint64(16, true), true);
+    view.setUint32(L.X87_CS, 0, true);
+    view.setUint32(L.X87_DS, 0, true);
     view.setUint32(L.MXCSR, fx.getUint32(24, true), true);
     for (let i = 0; i < 8; i++) {
       const register = L.X87 + ((top + i) & 7) * 16;
@@ -139,6 +145,12 @@ export class CoreRunner {
     fx.setUint16(0, view.getUint32(L.X87_CONTROL, true), true);
     fx.setUint16(2, view.getUint32(L.X87_STATUS, true) | (top << 11), true);
     fx.setUint8(4, view.getUint32(L.X87_TAGS, true));
+    // As AMD's processors save them: only with an unmasked exception pending.
+    if (view.getUint32(L.X87_STATUS, true) & 0x80) {
+      fx.setUint16(6, view.getUint32(L.X87_OPCODE, true), true);
+      fx.setBigUint64(8, view.getBigUint64(L.X87_IP, true), true);
+      fx.setBigUint64(16, view.getBigUint64(L.X87_DP, true), true);
+    }
     fx.setUint32(24, view.getUint32(L.MXCSR, true), true);
     for (let i = 0; i < 8; i++) {
       const register = L.X87 + ((top + i) & 7) * 16;

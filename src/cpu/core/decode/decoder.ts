@@ -423,7 +423,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
     case Enc.FPU: {
       const index = (opcode & 7) * 8 + ((modrm >> 3) & 7);
       if (mod() == 3) { op = Op.FPU_R + index; immediate = modrm & 7; }
-      else { op = Op.FPU_M + index; form = Form.M; bits |= fpuBits(index); bytes = fpuBytes(index); decodeAddress(record); }
+      else { op = Op.FPU_M + index; form = Form.M; bits |= fpuBits(index); size = sizeOf(Sz.V) == 1 ? 1 : 2; bytes = fpuBytes(index, size); decodeAddress(record); }
       store<u16>(record, <u16>op, Record.OPERATION);
       store<u16>(record, <u16>(((opcode & 7) << 8) | modrm), Record.THIRD);
       break;
@@ -483,14 +483,15 @@ function systemEntry(reg: u32, rm: u32, own: u32): u32 {
   return op ? op | (Enc.E << 10) | (Sz.NONE << 16) | (last ? Attr.LAST : 0) : 0;
 }
 
-function fpuBytes(index: u32): u32 {
+function fpuBytes(index: u32, operandSize: u32): u32 {
+  const environment: u32 = operandSize == 1 ? 14 : 28;
   // D8 and DA: 4 bytes; D9: 4, environment, control word; DB: 4 or 10; DC: 8; DD: 8, state, word; DE: 2; DF: 2, 10, 8.
   switch (index >> 3) {
     case 0: case 2: return 4;
-    case 1: return (index & 7) < 4 ? 4 : (index & 7) == 5 || (index & 7) == 7 ? 2 : 28;
+    case 1: return (index & 7) < 4 ? 4 : (index & 7) == 5 || (index & 7) == 7 ? 2 : environment;
     case 3: return (index & 7) >= 5 ? 10 : 4;
     case 4: return 8;
-    case 5: return (index & 7) < 4 ? 8 : (index & 7) == 7 ? 2 : 108;
+    case 5: return (index & 7) < 4 ? 8 : (index & 7) == 7 ? 2 : environment + 80;
     case 6: return 2;
     default: return (index & 7) < 4 ? 2 : (index & 5) == 4 ? 10 : 8;
   }

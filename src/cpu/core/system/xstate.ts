@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { Op, defineAnySize } from '../decode/operations';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
-import { setStatusWord, statusWord } from '../fpu/state';
+import { setControlWord, setStatusWord, statusWord } from '../fpu/state';
 import { probeRead, probeWrite, read, write } from '../mmu/access';
 import { Cr0, Cr4, isLong } from '../mode';
 import { checkSse } from '../vector/operands';
@@ -30,10 +30,12 @@ function saveX87(address: u64, wide: bool): void {
   write<u16>(address, <u16>load<u32>(L.X87_CONTROL));
   write<u16>(address + 2, <u16>statusWord());
   write<u16>(address + 4, <u16>load<u32>(L.X87_TAGS));
-  write<u16>(address + 6, <u16>load<u32>(L.X87_OPCODE));
-  if (wide) {
-    write<u64>(address + 8, load<u64>(L.X87_IP));
-    write<u64>(address + 16, load<u64>(L.X87_DP));
+  // Instruction and operand pointers are zero unless an exception is pending (AMD APM vol. 2, 11.4.4).
+  const pending = (load<u32>(L.X87_STATUS) & 0x80) != 0;
+  write<u16>(address + 6, <u16>(pending ? load<u32>(L.X87_OPCODE) : 0));
+  if (wide || !pending) {
+    write<u64>(address + 8, pending ? load<u64>(L.X87_IP) : 0);
+    write<u64>(address + 16, pending ? load<u64>(L.X87_DP) : 0);
   } else {
     write<u64>(address + 8, <u64>load<u32>(L.X87_IP) | (<u64>load<u32>(L.X87_CS) << 32));
     write<u64>(address + 16, <u64>load<u32>(L.X87_DP) | (<u64>load<u32>(L.X87_DS) << 32));
@@ -46,7 +48,7 @@ function saveX87(address: u64, wide: bool): void {
   }
 }
 function loadX87(address: u64, wide: bool): void {
-  store<u32>(L.X87_CONTROL, read<u16>(address));
+  setControlWord(read<u16>(address));
   setStatusWord(read<u16>(address + 2));
   store<u32>(L.X87_TAGS, read<u8>(address + 4));
   store<u32>(L.X87_OPCODE, read<u16>(address + 6) & 0x7ff);
