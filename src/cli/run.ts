@@ -14,7 +14,7 @@ import {
   parsePattern,
   parseTime,
 } from './parse.js';
-import { parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
+import { checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
 interface RunFlags {
   readonly accel: MachineOptions['accel'] & string;
@@ -103,7 +103,9 @@ function list(names: readonly string[]): string {
 
 async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
   const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
-  const options = machineOptions(kernel, kernelArguments, flags, serial.length);
+  const modules = (flags.module ?? []).map(parseModule);
+  checkNotOverwritten(serial, [kernel, flags.initrd ?? [], modules.map(({ file }) => file)].flat(2));
+  const options = { ...machineOptions(kernel, kernelArguments, flags), modules, serialPorts: serial.length };
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
   warmUpMachineThread();
@@ -115,12 +117,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
   }
 }
 
-function machineOptions(
-  kernel: string,
-  kernelArguments: readonly string[],
-  flags: RunFlags,
-  serialPorts: number,
-): MachineOptions {
+function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {
   const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi } = flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
@@ -132,8 +129,6 @@ function machineOptions(
     boot,
     kvmDevice,
     acpi,
-    serialPorts,
-    modules: (flags.module ?? []).map(parseModule),
     ...(initrd !== undefined && { initrd }),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(exitOn !== undefined && { exitOn }),
@@ -141,7 +136,7 @@ function machineOptions(
 }
 
 /** `FILE ARGUMENTS…`, as boot loaders write it. */
-function parseModule(text: string): ModuleOption {
+function parseModule(text: string): ModuleOption & { readonly file: string } {
   const [file, ...words] = text.trim().split(/\s+/);
   if (file === '') throw new ConfigError("--module needs a file: --module 'file arguments'");
   return { file, arguments: words.join(' ') };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker, type MessagePort } from 'node:worker_threads';
 import type { WorkerSetup } from '../vmm/machine/protocol.js';
-import { EXEC_ARGV } from './exec-argv.js';
+import { THREAD_OPTIONS } from './thread-options.js';
 
 /** What the machine worker's thread begins with. */
 export interface MachineThreadStart {
@@ -40,5 +40,5 @@ export function startMachineThread(start: MachineThreadStart): Worker {
 }
 
 function startThread(): Worker {
-  return new Worker(new URL('./machine-thread.js', import.meta.url), { execArgv: EXEC_ARGV });
+  return new Worker(new URL('./machine-thread.js', import.meta.url), THREAD_OPTIONS);
 }

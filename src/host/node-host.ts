@@ -7,10 +7,10 @@ import type {
   VcpuThreadSetup,
   WorkerSetup,
 } from '../vmm/machine/protocol.js';
-import { EXEC_ARGV } from './exec-argv.js';
 import { interruptThread } from './kick-signal.js';
 import { startMachineThread } from './machine-worker-thread.js';
 import { readWholeFile } from './read-file.js';
+import { THREAD_OPTIONS } from './thread-options.js';
 
 /** Node as the system that machines run on. */
 export const nodeHost: Host = {
@@ -34,7 +34,7 @@ export const nodeHost: Host = {
   startVcpu(setup: VcpuThreadSetup): VcpuThread {
     const worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
       workerData: setup,
-      execArgv: EXEC_ARGV,
+      ...THREAD_OPTIONS,
     });
     return { onError: listener => worker.on('error', listener), exited: exited(worker) };
   },

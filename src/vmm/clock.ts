@@ -40,6 +40,7 @@ class QueuedTimer implements Timer {
   arm(deadlineNs: number): void {
     this.deadline = deadlineNs;
     this.queue.rescan();
+    this.queue.expect(deadlineNs);
   }
 
   disarm(): void {
@@ -58,7 +59,14 @@ export class MachineClock implements Clock {
   private earliest = Infinity;
   private stale = false;
 
-  constructor(private readonly source: TimeSource) {}
+  /** Until when the machine has planned to be inside the guest. */
+  private plan = -Infinity;
+
+  /** @param onEarlier a timer was armed, maybe inside an exit, to expire before the time that was planned for */
+  constructor(
+    private readonly source: TimeSource,
+    private readonly onEarlier?: () => void,
+  ) {}
 
   now(): number {
     if (Number.isNaN(this.sampled)) this.sampled = this.source.elapsed();
@@ -101,6 +109,21 @@ export class MachineClock implements Clock {
       timer.disarm();
       timer.onExpire();
     }
+  }
+
+  /**
+   * The machine will look at its timers again at `deadlineNs`, and wants to hear of one that is armed for before;
+   * `-Infinity` when it looks at them anyway.
+   */
+  planUntil(deadlineNs: number): void {
+    this.plan = deadlineNs;
+  }
+
+  /** @internal A timer is due at `deadlineNs`. */
+  expect(deadlineNs: number): void {
+    if (deadlineNs >= this.plan) return;
+    this.plan = -Infinity;
+    this.onEarlier?.();
   }
 
   /** @internal A timer moved: look for the earliest deadline again. */

@@ -283,6 +283,24 @@ const SERIAL: readonly Case[] = [
 
 const FILES: readonly Case[] = [
   {
+    title: 'a serial file that is the kernel',
+    args: ({ folder, file }) => [
+      'run',
+      '--serial',
+      `file:${join(folder, '.', 'kernel')}`,
+      file('kernel', readFileSync(HELLO)),
+    ],
+    message: /would overwrite a file that the guest gets/,
+  },
+  {
+    title: 'a serial file that is a module',
+    args: ({ file }) => {
+      const module = file('module', 'data');
+      return ['run', '--serial', `file:${module}`, '--module', `${module} words`, HELLO];
+    },
+    message: /would overwrite a file that the guest gets/,
+  },
+  {
     title: 'a missing kernel',
     args: inFolder(({ folder }) => join(folder, 'kernel')),
     message: /cannot read kernel .*: there is no such file/,

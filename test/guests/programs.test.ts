@@ -8,9 +8,9 @@ const SELF_CHECKING = ['hello', 'timers', 'strings', 'probe', 'memory', 'smp', '
 
 /**
  * Checks that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so
- * that the guest never sees it in service, and the PIC's request is gone before the guest can look at it.
+ * that the guest never sees it in service.
  */
-const NOT_ON_EMULATING_KVM = ['pic-irr', 'lapic-isr', 'ioapic-remote-irr-after-eoi', 'ioapic-level-again'];
+const NOT_ON_EMULATING_KVM = ['lapic-isr', 'ioapic-remote-irr-after-eoi', 'ioapic-level-again'];
 
 onEachAccelerator('every program of guests/', accel => {
   for (const cpus of [1, 4]) {

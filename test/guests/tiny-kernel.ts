@@ -78,29 +78,48 @@ export function flood(counter: number): Code {
 export type Place = 'ports' | 'mmio';
 
 /**
- * `count` reads and writes of all sizes with random values at random places, then a normal end. Of the ports it leaves
- * out those below 0x100 whose upper half would end the run at once; MMIO is anywhere in the hole below 4 GiB.
+ * `count` rounds of writes and reads of all sizes, with random values at random places, then a normal end if none of
+ * them ends the run: ports 0 to 0xFFF, or the pages of IOAPIC and local APIC.
  */
 export function randomAccesses(place: Place, seed: number, count: number): Uint8Array {
-  // ebx is the state of x ← x · 1664525 + 1013904223 (Numerical Recipes); its upper bits are good enough.
+  // ebx is the state of x ← x · 1664525 + 1013904223 (Numerical Recipes), whose upper bits are good enough.
   const next = [0x69, 0xdb, ...le32(1_664_525), 0x81, 0xc3, ...le32(1_013_904_223)];
-  const accesses =
-    place === 'ports'
-      ? [
-          // mov edx, ebx; shr edx, 20; and eax's turn with what is left
-          [...next, 0x89, 0xda, 0xc1, 0xea, 0x14, ...next, 0x89, 0xd8],
-          [0xee, 0x66, 0xef, 0xef, 0xec, 0x66, 0xed, 0xed],
-        ]
-      : [
-          // mov edi, ebx; shr edi, 2; or edi, 0xC0000000: in the hole
-          [...next, 0x89, 0xdf, 0xc1, 0xef, 0x02, 0x81, 0xcf, ...le32(0xc000_0000), ...next, 0x89, 0xd8],
-          // mov [edi], al / ax / eax, then back
-          [0x88, 0x07, 0x66, 0x89, 0x07, 0x89, 0x07, 0x8a, 0x07, 0x66, 0x8b, 0x07, 0x8b, 0x07],
-        ];
-  const body = accesses.flat();
+  // mov eax, ebx
+  const value = [...next, 0x89, 0xd8];
+  const body = {
+    ports: [
+      // mov edx, ebx; shr edx, 20
+      [...next, 0x89, 0xda, 0xc1, 0xea, 20],
+      value,
+      // out dx, al / ax / eax; in al / ax / eax, dx
+      [0xee, 0x66, 0xef, 0xef, 0xec, 0x66, 0xed, 0xed],
+    ],
+    mmio: [
+      // mov edi, ebx; shr edi, 10; and edi, 0x00200FFF; or edi, 0xFEC00000
+      [
+        ...next,
+        0x89,
+        0xdf,
+        0xc1,
+        0xef,
+        10,
+        0x81,
+        0xe7,
+        ...le32(0x0020_0fff),
+        0x81,
+        0xcf,
+        ...le32(0xfec0_0000),
+      ],
+      value,
+      // mov [edi], al / ax / eax; mov al / ax / eax, [edi]
+      [0x88, 0x07, 0x66, 0x89, 0x07, 0x89, 0x07, 0x8a, 0x07, 0x66, 0x8b, 0x07, 0x8b, 0x07],
+    ],
+  }[place].flat();
+  // mov ebx, seed; mov ecx, count
+  const start = [0xbb, ...le32(seed), 0xb9, ...le32(count)];
   // dec ecx; jnz body
-  const loop = [...body, 0x49, 0x0f, 0x85, ...le32(-(body.length + 7))];
-  return tinyKernel([0xbb, ...le32(seed), 0xb9, ...le32(count)], loop, exit(0));
+  const again = [0x49, 0x0f, 0x85, ...le32(-(body.length + 7))];
+  return tinyKernel(start, body, again, exit(0));
 }
 
 function le16(value: number): number[] {

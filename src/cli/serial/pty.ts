@@ -78,7 +78,7 @@ class PtyLine {
   /** Closing the terminal throws away what its reader has not taken. */
   private async untilRead(): Promise<void> {
     // Twice: the host moves bytes to where they are counted in the background.
-    for (let empty = 0; empty < 2 && !this.closed && this.pty.isOpened; ) {
+    for (let empty = 0; empty < 2 && !this.closed && this.pty.isOpened;) {
       empty = this.pty.unread === 0 ? empty + 1 : 0;
       await delay(RETRY_MS);
     }

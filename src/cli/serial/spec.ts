@@ -36,6 +36,21 @@ export function parseSerialSpecs(texts: readonly string[]): SerialSpec[] {
   return specs;
 }
 
+/**
+ * Checks that no serial port writes over a file that the guest gets.
+ * @throws ConfigError when one does
+ */
+export function checkNotOverwritten(specs: readonly SerialSpec[], inputs: readonly string[]): void {
+  const read = new Set(inputs.map(path => resolve(path)));
+  for (const spec of specs) {
+    if ('path' in spec && read.has(resolve(spec.path))) {
+      throw new ConfigError(`--serial ${spec.kind}:${spec.path} would overwrite a file that the guest gets`, {
+        path: spec.path,
+      });
+    }
+  }
+}
+
 function parseSerialSpec(text: string): SerialSpec {
   const colon = text.indexOf(':');
   const [kind, path] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];

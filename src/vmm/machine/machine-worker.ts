@@ -51,7 +51,7 @@ export class MachineWorker {
   private readonly doorbell: Doorbell;
   private readonly memory: GuestMemory;
   private readonly time = new HostTime();
-  private readonly clock = new MachineClock(this.time);
+  private readonly clock = new MachineClock(this.time, () => this.doorbell.raise());
   private readonly power = new PowerSwitch(() => this.doorbell.raise());
   private readonly board: Board;
   private readonly inputs: readonly ByteRing[];

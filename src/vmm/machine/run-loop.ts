@@ -48,7 +48,9 @@ export function runLoop({
 
     const exitsBefore = vm.exits;
     const deadline = Math.min(clock.nextDeadline(), clock.now() + slice);
+    clock.planUntil(deadline);
     const reason: StopReason = vm.run(deadline);
+    clock.planUntil(-Infinity);
     switch (reason) {
       case 'slice':
       case 'kicked':

@@ -49,6 +49,7 @@ export class SerialPort {
   private cursor = 0;
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   private streaming = false;
+  private receiving = false;
   /** The guest must not wait for the consumer of `readable` any longer. */
   private released = false;
   private ended = false;
@@ -150,7 +151,14 @@ export class SerialPort {
 
   /** @internal The machine says that there is output. */
   receive(): void {
-    while (this.output.length > 0 && this.mayRead()) this.deliver(this.output.read());
+    // A listener may end the run, which comes back here: the piece that it hears goes out first.
+    if (this.receiving) return;
+    this.receiving = true;
+    try {
+      while (this.output.length > 0 && this.mayRead()) this.deliver(this.output.read());
+    } finally {
+      this.receiving = false;
+    }
   }
 
   /** @internal The machine says that there is room for input. */

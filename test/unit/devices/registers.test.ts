@@ -119,12 +119,12 @@ describe('a bound block', () => {
   });
 
   it('names registers by direction where two share an offset, and by the other where one is missing', () => {
-    const { registerName } = BLOCK.bind(filled());
-    expect(registerName?.(8, 'read')).toBe('E');
-    expect(registerName?.(8, 'write')).toBe('F');
-    expect(registerName?.(9, 'write')).toBe('G');
-    expect(registerName?.(6, 'read')).toBe('D');
-    expect(registerName?.(0x1f, 'read')).toBe('+0x1f');
+    const target = BLOCK.bind(filled());
+    expect(target.registerName?.(8, 'read')).toBe('E');
+    expect(target.registerName?.(8, 'write')).toBe('F');
+    expect(target.registerName?.(9, 'write')).toBe('G');
+    expect(target.registerName?.(6, 'read')).toBe('D');
+    expect(target.registerName?.(0x1f, 'read')).toBe('+0x1f');
   });
 });
 

@@ -209,3 +209,44 @@ describe('timers', () => {
     );
   });
 });
+
+describe('a plan to be inside the guest', () => {
+  function planned(deadlineNs: number) {
+    let heard = 0;
+    const clock = new MachineClock({ epoch: 0, elapsed: () => 0 }, () => heard++);
+    const timer = clock.timer(() => undefined);
+    clock.planUntil(deadlineNs);
+    return { clock, timer, heard: () => heard };
+  }
+
+  it('is disturbed by a timer that is armed for before its end', () => {
+    const { timer, heard } = planned(1000);
+    timer.arm(999);
+    expect(heard()).toBe(1);
+  });
+
+  it('is not disturbed by one for its end or later, nor by disarming', () => {
+    const { timer, heard } = planned(1000);
+    timer.arm(1000);
+    timer.arm(5000);
+    timer.disarm();
+    expect(heard()).toBe(0);
+  });
+
+  it('is disturbed once, however many timers follow, until there is a new one', () => {
+    const { clock, timer, heard } = planned(1000);
+    timer.arm(500);
+    timer.arm(400);
+    expect(heard()).toBe(1);
+    clock.planUntil(300);
+    timer.arm(200);
+    expect(heard()).toBe(2);
+  });
+
+  it('is over when the machine looks at its timers anyway', () => {
+    const { clock, timer, heard } = planned(1000);
+    clock.planUntil(-Infinity);
+    timer.arm(1);
+    expect(heard()).toBe(0);
+  });
+});

@@ -143,7 +143,7 @@ describe('accesses', () => {
           } else {
             const owner = model.find(claim => base >= claim.base && base < claim.base + claim.size);
             expect(bus.at(base)?.owner).toBe(owner && `d${owner.id}`);
-            expect(bus.read(base, size as AccessSize)).toBe(owner?.id ?? 2 ** (8 * size) - 1);
+            expect(bus.read(base, size)).toBe(owner?.id ?? 2 ** (8 * size) - 1);
           }
         });
       }),

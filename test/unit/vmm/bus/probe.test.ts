@@ -54,7 +54,7 @@ class Rig {
 interface Probe {
   readonly handlers: ProbedDispatcher;
   readonly batches: ProbeBatch[];
-  events(): ProbeEvent[];
+  readonly events: () => ProbeEvent[];
 }
 
 /** One access of each kind, to devices and to nobody. */

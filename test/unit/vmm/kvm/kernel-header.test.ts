@@ -83,7 +83,7 @@ const MEMBERS: Readonly<Record<string, string>> = {
 const isExit = (name: string): boolean => name.startsWith('exit');
 
 function layout(name: string): AnyStructure {
-  return structs[name as keyof typeof STRUCTURES] as unknown as AnyStructure;
+  return structs[name as keyof typeof STRUCTURES];
 }
 
 /** C for where a field starts, from the start of its structure. */

@@ -20,12 +20,12 @@ class Rig {
   });
 
   /** The guest prints; false when the ring has no room for all of it, as if it waited in its write. */
-  print(text: string | Uint8Array): boolean {
+  readonly print = (text: string | Uint8Array): boolean => {
     const data = typeof text === 'string' ? new TextEncoder().encode(text) : text;
     const taken = this.output.write(data);
     this.port.receive();
     return taken === data.length;
-  }
+  };
 
   /** The guest reads what its UART holds, as far as the machine feeds it. */
   take(): string {
@@ -44,20 +44,20 @@ afterEach(() => vi.useRealTimers());
 
 describe('waitFor', () => {
   it('finds what was printed before', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('login: ');
     expect((await port.waitFor('login:'))[0]).toBe('login:');
   });
 
   it('finds what is printed later, in pieces', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = port.waitFor('login:');
     for (const character of 'the login: prompt') print(character);
     expect((await found).index).toBe(4);
   });
 
   it('takes texts literally, whatever characters they have', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const text = '$^.*+?()[]{}|\\/-';
     const found = port.waitFor(text);
     print('abc' + text);
@@ -65,14 +65,14 @@ describe('waitFor', () => {
   });
 
   it('gives the groups of a regular expression, and keeps its flags', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = port.waitFor(/^ip=(?<address>[\d.]+)$/im);
     print('boot\nIP=10.0.2.15\nup\n');
     expect((await found).groups).toEqual({ address: '10.0.2.15' });
   });
 
   it('does not depend on the state of a global or sticky expression, nor change it', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const pattern = /o/gy;
     pattern.lastIndex = 7;
     print('foo');
@@ -82,7 +82,7 @@ describe('waitFor', () => {
   });
 
   it('looks from the end of the last match on', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('$ one $ two $ ');
     const places = [];
     for (let i = 0; i < 3; i++) places.push((await port.waitFor('$ ')).index);
@@ -93,14 +93,14 @@ describe('waitFor', () => {
   });
 
   it('answers several that wait in their order, each from where the one before ended', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = Promise.all(['a', 'b', 'a'].map(text => port.waitFor(text)));
     print('xaxbxa');
     expect((await found).map(({ index }) => index)).toEqual([1, 3, 5]);
   });
 
   it('matches characters of several bytes that come in pieces', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = port.waitFor('größe ✓');
     for (const byte of new TextEncoder().encode('größe ✓')) print(Uint8Array.of(byte));
     expect((await found)[0]).toBe('größe ✓');
@@ -108,7 +108,7 @@ describe('waitFor', () => {
 
   it('gives up when its time is over, and shows the end of the output', async () => {
     vi.useFakeTimers();
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('x'.repeat(500) + 'panic: no init');
     const given = expect(port.waitFor('login:', { timeoutMs: 5000 })).rejects.toMatchObject({
       code: 'SERIAL_WAIT',
@@ -125,7 +125,7 @@ describe('waitFor', () => {
 
   it('leaves no timer behind when it finds something', async () => {
     vi.useFakeTimers();
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = port.waitFor('ok', { timeoutMs: 5000 });
     print('ok');
     await found;
@@ -134,7 +134,7 @@ describe('waitFor', () => {
 
   it('takes a time that no host timer can wait for as no hurry', async () => {
     vi.useFakeTimers();
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const found = port.waitFor('ok', { timeoutMs: Infinity });
     await vi.advanceTimersByTimeAsync(1e9);
     print('ok');
@@ -143,7 +143,7 @@ describe('waitFor', () => {
 
   it('lets the next one look at the same output once one gave up', async () => {
     vi.useFakeTimers();
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const first = expect(port.waitFor('never', { timeoutMs: 10 })).rejects.toThrow(SerialWaitError);
     const second = port.waitFor('ready');
     print('ready');
@@ -163,7 +163,7 @@ describe('waitFor', () => {
   });
 
   it('still finds in the output of a run that is over, and gives up at once otherwise', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('all done');
     port.end();
     expect((await port.waitFor('done'))[0]).toBe('done');
@@ -173,7 +173,7 @@ describe('waitFor', () => {
 
 describe('the transcript', () => {
   it('keeps the last mebibyte', () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const line = 'x'.repeat(OUTPUT);
     for (let i = 0; i < 2000; i++) print(line);
     print('the end');
@@ -182,7 +182,7 @@ describe('the transcript', () => {
   });
 
   it('lets waitFor go on where it was, though what it had matched is gone', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('mark ');
     await port.waitFor('mark');
     const found = port.waitFor(/mark \d/);
@@ -196,7 +196,7 @@ describe('the transcript', () => {
 
 describe('onData', () => {
   it('gives each piece of output until it is stopped', () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const pieces: number[][] = [];
     const stop = port.onData(data => pieces.push(Array.from(data)));
     print(Uint8Array.of(0, 255));
@@ -207,9 +207,26 @@ describe('onData', () => {
   });
 });
 
+describe('a listener that ends the run', () => {
+  it('hears every piece once and in order', () => {
+    const { port, output } = new Rig();
+    const pieces: string[] = [];
+    output.write(Buffer.from('one '));
+    port.onData(data => {
+      pieces.push(Buffer.from(data).toString());
+      if (pieces.length > 1) return;
+      output.write(Buffer.from('two '));
+      port.release();
+    });
+    port.receive();
+    expect(pieces).toEqual(['one ', 'two ']);
+    expect(port.text).toBe('one two ');
+  });
+});
+
 describe('watch', () => {
   it('calls once, for output from now on, and takes nothing from waitFor', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('panic');
     let calls = 0;
     port.watch(/panic: (.*)!/, () => calls++);
@@ -226,7 +243,7 @@ describe('watch', () => {
 
 describe('readable', () => {
   it('gives what comes from the first read on, and ends with the run', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     print('before');
     const reader = port.readable.getReader();
     const first = reader.read();
@@ -241,7 +258,7 @@ describe('readable', () => {
   });
 
   it('makes the guest wait while its consumer does not read', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const reader = port.readable.getReader();
     const first = reader.read();
     await settle();
@@ -255,7 +272,7 @@ describe('readable', () => {
   });
 
   it('does not make the guest wait any longer when the run is to end, and loses nothing of it', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const reader = port.readable.getReader();
     const first = reader.read();
     await settle();
@@ -271,7 +288,7 @@ describe('readable', () => {
   });
 
   it('lets output flow again once its consumer has gone', async () => {
-    const { port, print } = bind(new Rig());
+    const { port, print } = new Rig();
     const reader = port.readable.getReader();
     const first = reader.read();
     await settle();
@@ -349,8 +366,4 @@ describe('write', () => {
 
 function text({ value }: { value?: Uint8Array | undefined }): string {
   return new TextDecoder().decode(value);
-}
-
-function bind(rig: Rig): Rig & { print: Rig['print'] } {
-  return Object.assign(rig, { print: rig.print.bind(rig) });
 }
