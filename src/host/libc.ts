@@ -1,8 +1,18 @@
 import koffi from 'koffi';
 
-// The memory in which koffi builds the arguments of a call outlives the thread: 256 and 64 KiB of it are plenty for
-// what is called here, signal handlers included that run on that stack; without this it is 3 MiB for each thread ever.
-koffi.config({ sync_stack_size: 256 << 10, sync_heap_size: 64 << 10 });
+limitCallMemory();
+
+/**
+ * The memory in which koffi builds the arguments of a call outlives the thread: 256 and 64 KiB of it are plenty for what
+ * is called here, signal handlers included that run on that stack; without this it is 3 MiB for each thread ever.
+ */
+function limitCallMemory(): void {
+  try {
+    koffi.config({ sync_stack_size: 256 << 10, sync_heap_size: 64 << 10 });
+  } catch {
+    // koffi refuses once a library was loaded in this process: whoever did that has decided on the sizes.
+  }
+}
 
 /**
  * The C library's calls that Node does not offer, bound once a thread. The only place where values cross into native

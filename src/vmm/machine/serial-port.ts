@@ -1,10 +1,7 @@
 import { TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
+import { find, lookBack, Transcript } from './transcript.js';
 
-/** Characters of output that are kept for `text` and `waitFor`. */
-const TRANSCRIPT = 1 << 20;
-/** Characters by which the transcript outgrows that before it is cut: cutting costs a copy of all of it. */
-const TRANSCRIPT_SLACK = 1 << 18;
 /** The longest time that a host timer can wait, in ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 /** Characters of output that an error shows. */
@@ -19,6 +16,8 @@ export class SerialWaitError extends TsvmmError {
 
 interface Waiter {
   readonly pattern: string | RegExp;
+  /** The place in the transcript up to which it found nothing. */
+  searched: number;
   resolve(match: RegExpExecArray): void;
   reject(error: Error): void;
 }
@@ -44,8 +43,8 @@ export class SerialPort {
   private readonly decoder = new TextDecoder();
   private readonly listeners = new Set<(data: Uint8Array) => void>();
   private readonly waiters: Waiter[] = [];
-  private transcript = '';
-  /** Where in the transcript the next `waitFor` starts to look. */
+  private readonly transcript = new Transcript();
+  /** The place in the transcript where the next `waitFor` starts to look. */
   private cursor = 0;
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   private streaming = false;
@@ -86,7 +85,7 @@ export class SerialPort {
 
   /** The last mebibyte of output as text (UTF-8). */
   get text(): string {
-    return this.transcript.slice(-TRANSCRIPT);
+    return this.transcript.text;
   }
 
   /** Calls `listener` with each piece of output from now on. Returns how to stop that. */
@@ -96,7 +95,8 @@ export class SerialPort {
   }
 
   /**
-   * Waits until the output contains `pattern`, looking from the end of the last match on.
+   * Waits until the output contains `pattern`, looking from the end of the last match on. A match that is completed by
+   * new output begins at most 16,384 characters before it.
    * @param options.timeoutMs how long to wait, without end by default
    * @returns the match; with a string its only element is the string
    * @throws SerialWaitError when the run ends or the time is up before that
@@ -110,6 +110,7 @@ export class SerialPort {
           : setTimeout(() => this.giveUp(waiter, `within ${timeoutMs} ms`), Math.min(timeoutMs, MAX_TIMEOUT));
       const waiter: Waiter = {
         pattern,
+        searched: 0,
         resolve: match => {
           clearTimeout(timer);
           resolve(match);
@@ -127,11 +128,12 @@ export class SerialPort {
 
   /** Calls `found` once when output from now on contains `pattern`; takes nothing from `waitFor`. */
   watch(pattern: string | RegExp, found: (match: RegExpExecArray) => void): void {
-    let seen = '';
+    let before = '';
     const decoder = new TextDecoder();
     const stop = this.onData(data => {
-      seen = (seen + decoder.decode(data, { stream: true })).slice(-TRANSCRIPT);
-      const match = find(pattern, seen, 0);
+      const text = before + decoder.decode(data, { stream: true });
+      const match = find(pattern, text, 0);
+      before = text.slice(Math.max(0, text.length - lookBack(pattern)));
       if (!match) return;
       stop();
       found(match);
@@ -207,23 +209,20 @@ export class SerialPort {
   private deliver(data: Uint8Array): void {
     for (const listener of this.listeners) listener(data);
     if (this.streaming) this.controller?.enqueue(data);
-    this.transcript += this.decoder.decode(data, { stream: true });
-    const excess = this.transcript.length - TRANSCRIPT;
-    if (excess > TRANSCRIPT_SLACK) {
-      this.transcript = this.transcript.slice(excess);
-      this.cursor = Math.max(0, this.cursor - excess);
-    }
+    this.transcript.append(this.decoder.decode(data, { stream: true }));
     this.match();
   }
 
   private match(): void {
     while (this.waiters.length > 0) {
       const [waiter] = this.waiters;
-      const match = find(waiter.pattern, this.transcript, this.cursor);
-      if (!match) return;
-      this.cursor = match.index + match[0].length;
+      const from = Math.max(this.cursor, waiter.searched - lookBack(waiter.pattern));
+      const found = this.transcript.find(waiter.pattern, from);
+      waiter.searched = this.transcript.end;
+      if (!found) return;
+      this.cursor = found.end;
       this.waiters.shift();
-      waiter.resolve(match);
+      waiter.resolve(found.match);
     }
   }
 
@@ -231,7 +230,7 @@ export class SerialPort {
     const index = this.waiters.indexOf(waiter);
     if (index < 0) return;
     this.waiters.splice(index, 1);
-    const tail = this.transcript.slice(-TAIL);
+    const tail = this.text.slice(-TAIL);
     waiter.reject(
       new SerialWaitError(
         `${this.name} did not print ${String(waiter.pattern)} ${when}; its output ends in ${JSON.stringify(tail)}`,
@@ -247,13 +246,4 @@ export class SerialPort {
     this.roomWaiters = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function find(pattern: string | RegExp, text: string, from: number): RegExpExecArray | null {
-  const source =
-    typeof pattern === 'string' ? pattern.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : pattern.source;
-  const flags = typeof pattern === 'string' ? '' : pattern.flags.replace(/[gy]/g, '');
-  const search = new RegExp(source, `${flags}g`);
-  search.lastIndex = from;
-  return search.exec(text);
 }

@@ -16,6 +16,8 @@ it('keeps the order of output that a listener asks for while it hears some', asy
   });
   const reader = port.readable.getReader();
   const first = reader.read();
+  // A stream asks for its data in a later turn.
+  await new Promise(resolve => setImmediate(resolve));
   ring.write(Buffer.from('first '));
   port.receive();
   port.end();
