@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const portable = ['src/vmm/**', 'src/cpu/**', 'src/devices/**', 'src/acpi/**'];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'guests/build/', 'coverage/', '.cache/'] },
+  { ignores: ['dist/', 'guests/build/', 'coverage/', '.cache/', 'src/cpu/core/', 'src/cpu/core-binary.ts'] },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -33,9 +33,18 @@ async function serve({ setup, port }: MachineThreadStart): Promise<void> {
   }
 }
 
-async function loadAccelerator({ kvmDevice }: WorkerSetup): Promise<Accelerator> {
-  const { KvmAccelerator } = await import('../vmm/kvm/kvm-accelerator.js');
-  return new KvmAccelerator(kvmDevice);
+/** Only the one that is asked for is loaded. */
+async function loadAccelerator({ accelerator, kvmDevice }: WorkerSetup): Promise<Accelerator> {
+  switch (accelerator) {
+    case 'kvm': {
+      const { KvmAccelerator } = await import('../vmm/kvm/kvm-accelerator.js');
+      return new KvmAccelerator(kvmDevice);
+    }
+    case 'wasm': {
+      const { WasmAccelerator } = await import('../cpu/wasm-accelerator.js');
+      return new WasmAccelerator();
+    }
+  }
 }
 
 type MakeDevice = (context: DeviceContext, options: unknown) => Device;

@@ -1,5 +1,6 @@
 import { writeAcpiTables } from '../../acpi/index.js';
 import { COM_PORTS } from '../../devices/legacy/uart16550.js';
+import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
@@ -17,7 +18,7 @@ import type { BootState, VcpuState } from '../vcpu-state.js';
 import { CustomDevices } from './custom-devices.js';
 import type { Host, VcpuThread, WorkerLink } from './host.js';
 import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
-import type { Answers, FromWorker, Query, ToWorker, VcpuThreadSetup } from './protocol.js';
+import type { AcceleratorName, Answers, FromWorker, Query, ToWorker, VcpuThreadSetup } from './protocol.js';
 import { RemoteReply } from './remote-device.js';
 import { reviveError } from './serialize-error.js';
 import { SerialPort } from './serial-port.js';
@@ -27,6 +28,9 @@ const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
 /** How long a process that ends waits for its threads, in ms. */
 const LAST_WAIT_MS = 2000;
+
+/** Bytes in front of guest RAM that an accelerator keeps its own state in. */
+const RESERVE: Readonly<Record<AcceleratorName, number>> = { kvm: 0, wasm: CORE_RESERVE };
 
 /** Where a machine is in its life. */
 type Phase = 'built' | 'running' | 'ended' | 'closed';
@@ -135,7 +139,7 @@ export class Machine {
       Promise.all((checked.modules ?? []).map(module => readModule(host, module, 'module'))),
     ]);
     const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
-    const memory = GuestMemory.allocate(checked.memoryBytes);
+    const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator]);
     const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, memory, protocol });

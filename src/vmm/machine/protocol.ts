@@ -9,7 +9,7 @@ import type { RunEnd } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 
 /** Accelerators by the names that `--accel` takes. */
-export const ACCELERATORS = ['kvm'] as const;
+export const ACCELERATORS = ['kvm', 'wasm'] as const;
 export type AcceleratorName = (typeof ACCELERATORS)[number];
 
 /** A caller's device that stays on the control thread. */

@@ -21,6 +21,8 @@ export interface RamSegment {
   /** The shared buffer that holds it, and where in it the segment starts (page aligned). */
   readonly buffer: SharedArrayBuffer;
   readonly offset: number;
+  /** The memory behind the buffer, which a software CPU's core is linked with. */
+  readonly memory: WebAssembly.Memory;
 }
 
 /** What another thread needs to see the same memory. */
@@ -64,11 +66,11 @@ export class GuestMemory {
     const total = Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
     const low = Math.min(total, MMIO_HOLE_START);
     const segments: RamSegment[] = [
-      { gpa: 0, size: low, buffer: allocateShared(reserve + low), offset: reserve },
+      segmentOf(allocateShared(reserve + low), 0, low, reserve),
     ];
     for (let rest = total - low, gpa = HIGH_RAM_START; rest > 0;) {
       const part = Math.min(rest, MAX_SEGMENT);
-      segments.push({ gpa, size: part, buffer: allocateShared(part), offset: 0 });
+      segments.push(segmentOf(allocateShared(part), gpa, part, 0));
       rest -= part;
       gpa += part;
     }
@@ -162,12 +164,15 @@ export class GuestMemory {
   }
 }
 
+function segmentOf(memory: WebAssembly.Memory, gpa: number, size: number, offset: number): RamSegment {
+  return { gpa, size, buffer: memory.buffer as unknown as SharedArrayBuffer, offset, memory };
+}
+
 /** Shared WebAssembly memory is page aligned, zeroed, and costs the host only the pages that are touched. */
-function allocateShared(size: number): SharedArrayBuffer {
+function allocateShared(size: number): WebAssembly.Memory {
   const pages = Math.ceil(size / WASM_PAGE);
   try {
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    return memory.buffer as unknown as SharedArrayBuffer;
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch (cause) {
     throw new ConfigError(
       `the host cannot give ${Math.ceil(size / 2 ** 20)} MiB of guest memory`,

@@ -1,0 +1,191 @@
+import * as L from '../layout';
+import { Block, findBlock } from '../decode/blocks';
+import { Record } from '../decode/record';
+import { acknowledgeInterrupt } from '../host';
+import { flushTlb, updateContext } from '../mmu/tlb';
+import { Flag, Mode, isLong, updateMode } from '../mode';
+import { hasBreakpoints, instructionBreakpoints } from '../system/debug';
+import { Vector, raise } from '../system/fault';
+import { Source, interrupt } from '../system/transfer';
+import { dispatch } from './hot';
+
+/** Why `execute` returned. */
+export namespace Stop {
+  /** The budget is used up. */
+  export const SLICE: u32 = 0;
+  /** In HLT, or waiting for SIPI. */
+  export const HALTED: u32 = 1;
+  export const SHUTDOWN: u32 = 2;
+  /** PAUSE: another vCPU may have its turn. */
+  export const YIELD: u32 = 3;
+}
+
+/** Makes the loop look at events before the next block. */
+export function lookAround(): void {
+  store<i32>(L.BUDGET_HELD, load<i32>(L.BUDGET_HELD) + load<i32>(L.BUDGET));
+  store<i32>(L.BUDGET, 0);
+}
+
+let linkFrom: usize = 0;
+let linkBlockRip: u64 = 0;
+
+/** The branch at `op` wants to go straight to its successor the next time. Only within a page: its translation is known to hold. */
+export function requestLink(op: usize, link: usize): void {
+  if (load<u32>(L.MODE) & Mode.SINGLE) return;
+  linkFrom = op + link;
+  linkBlockRip = load<u64>(L.BLOCK_RIP);
+}
+
+function link(from: usize, first: usize): void {
+  const block = first - Block.HEADER;
+  const base: u64 = isLong() ? 0 : load<u64>(L.CS, L.SEGMENT_BASE);
+  if (((linkBlockRip + base) ^ (load<u64>(L.RIP) + base)) >> 12) return;
+  if (load<u32>(block, Block.CROSSING) || !load<u32>(block, Block.VALID)) return;
+  store<u32>(from, <u32>first);
+}
+
+/**
+ * Runs the vCPU whose state is in place until its budget is used up or it cannot go on. The host calls it again after
+ * each unwinding.
+ */
+export function execute(): u32 {
+  store<u32>(L.CURRENT_OP, 0);
+  store<u32>(L.STEPPING, 0);
+  linkFrom = 0;
+  updateMode();
+  updateContext();
+  if (load<u32>(L.FAULT)) deliverFault();
+  while (true) {
+    if (load<i32>(L.BUDGET) <= 0) {
+      store<i32>(L.BUDGET, load<i32>(L.BUDGET) + load<i32>(L.BUDGET_HELD));
+      store<i32>(L.BUDGET_HELD, 0);
+      const stop = attend();
+      if (stop) return stop;
+      if (load<i32>(L.BUDGET) <= 0) return Stop.SLICE;
+    }
+    if (load<u32>(L.SYSTEM_FLAGS) & Flag.TF || load<u32>(L.SHADOW) || hasBreakpoints()) {
+      runSingle();
+      continue;
+    }
+    const from = linkFrom;
+    linkFrom = 0;
+    const first = findBlock();
+    if (from) link(from, first);
+    enter(first);
+  }
+}
+
+@inline function enter(first: usize): void {
+  store<i32>(L.BUDGET, load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT)));
+  store<u64>(L.BLOCK_RIP, load<u64>(L.RIP));
+  let op = first;
+  do {
+    store<u32>(L.CURRENT_OP, <u32>op);
+    op = dispatch(op);
+  } while (op);
+  store<u32>(L.CURRENT_OP, 0);
+}
+
+/** One instruction, with what single step, breakpoints and the interrupt shadow add to it. */
+function runSingle(): void {
+  const flags = load<u32>(L.SYSTEM_FLAGS);
+  const linear = isLong() ? load<u64>(L.RIP) : <u64>(load<u32>(L.RIP) + load<u32>(L.CS, L.SEGMENT_BASE));
+  if (!(flags & Flag.RF)) {
+    const met = instructionBreakpoints(linear);
+    if (met) {
+      store<u32>(L.DR6, (load<u32>(L.DR6) & ~15) | met);
+      raise(Vector.DB);
+    }
+  }
+  store<u32>(L.SYSTEM_FLAGS, flags & ~Flag.RF);
+  store<u32>(L.SHADOW, 0);
+  store<u32>(L.STEPPING, flags & Flag.TF);
+  store<u32>(L.DEBUG_PENDING, 0);
+  store<u32>(L.MODE, load<u32>(L.MODE) | Mode.SINGLE);
+  const first = findBlock();
+  enter(first);
+  linkFrom = 0;
+  updateMode();
+  // What was held back, and what this instruction may have made possible.
+  lookAround();
+  let met = load<u32>(L.DEBUG_PENDING);
+  if (load<u32>(L.STEPPING)) met |= 0x4000;
+  store<u32>(L.STEPPING, 0);
+  if (met) {
+    store<u32>(L.DR6, (load<u32>(L.DR6) & ~15) | met);
+    raise(Vector.DB);
+  }
+}
+
+/** Events, in the order of their priority. @returns a Stop, 0 to go on */
+function attend(): u32 {
+  const activity = load<u32>(L.ACTIVITY);
+  if (activity == 3) return Stop.SHUTDOWN;
+  if (activity == 2) return Stop.HALTED;
+  let events = load<u32>(L.EVENTS);
+  if (events && !load<u32>(L.SHADOW)) {
+    if (events & L.EVENT_NMI && !load<u32>(L.NMI_BLOCKED)) {
+      store<u32>(L.EVENTS, events & ~L.EVENT_NMI);
+      store<u32>(L.ACTIVITY, 0);
+      store<u32>(L.NMI_BLOCKED, 1);
+      interrupt(Vector.NMI, Source.EVENT, false, 0);
+      return 0;
+    }
+    if (events & L.EVENT_INTERRUPT && load<u32>(L.SYSTEM_FLAGS) & Flag.IF) {
+      const vector = acknowledgeInterrupt();
+      if (vector >= 0) {
+        store<u32>(L.ACTIVITY, 0);
+        interrupt(<u32>vector, Source.EVENT, false, 0);
+        return 0;
+      }
+    }
+  }
+  if (load<u32>(L.ACTIVITY) == 1) return Stop.HALTED;
+  events = load<u32>(L.EVENTS);
+  if (events & L.EVENT_YIELD) {
+    store<u32>(L.EVENTS, events & ~L.EVENT_YIELD);
+    return Stop.YIELD;
+  }
+  return 0;
+}
+
+/** Classes of exceptions (Intel SDM vol. 3, table 6-4). */
+const BENIGN: u32 = 1;
+const CONTRIBUTORY: u32 = 2;
+const PAGE_FAULT: u32 = 3;
+const DOUBLE_FAULT: u32 = 4;
+
+function classOf(vector: u32): u32 {
+  switch (vector) {
+    case Vector.DE: case Vector.TS: case Vector.NP: case Vector.SS: case Vector.GP: return CONTRIBUTORY;
+    case Vector.PF: return PAGE_FAULT;
+    case Vector.DF: return DOUBLE_FAULT;
+    default: return BENIGN;
+  }
+}
+
+function deliverFault(): void {
+  let vector = load<u32>(L.FAULT) - 1;
+  let error = load<u32>(L.FAULT_ERROR);
+  let hasError = load<u32>(L.FAULT_HAS_ERROR) != 0;
+  let kind = classOf(vector);
+  const before = load<u32>(L.DELIVERING);
+  store<u32>(L.FAULT, 0);
+  if (before == DOUBLE_FAULT) {
+    store<u32>(L.ACTIVITY, 3);
+    store<u32>(L.DELIVERING, 0);
+    lookAround();
+    return;
+  }
+  if (vector == Vector.PF) store<u64>(L.CR2, load<u64>(L.FAULT_ADDRESS));
+  if (before == CONTRIBUTORY && kind == CONTRIBUTORY || before == PAGE_FAULT && kind >= CONTRIBUTORY) {
+    vector = Vector.DF;
+    error = 0;
+    hasError = true;
+    kind = DOUBLE_FAULT;
+  }
+  store<u32>(L.DELIVERING, kind);
+  if (!(load<u64>(L.CR0) & 1)) hasError = false;
+  interrupt(vector, Source.EVENT, hasError, error);
+  store<u32>(L.DELIVERING, 0);
+}

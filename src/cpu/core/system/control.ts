@@ -1,0 +1,189 @@
+import * as L from '../layout';
+import { Op, defineAnySize } from '../decode/operations';
+import { Form, Record } from '../decode/record';
+import { hostTsc, readCr8, writeCr8 } from '../host';
+import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf } from '../exec/operands';
+import { clearAllTlbs, flushTlb, invalidatePage, updateContext } from '../mmu/tlb';
+import { read } from '../mmu/access';
+import { Cr0, Cr4, Efer, Flag, Mode, cpl, isLong, longModeActive, updateMode } from '../mode';
+import { Vector, raise, raiseGp, raiseUd } from './fault';
+import { XCR0_SUPPORTED } from './xstate';
+
+/** Control and debug registers (Intel SDM vol. 3, 2.5). */
+
+export function requireCpl0(): void { if (cpl() != 0 && load<u64>(L.CR0) & Cr0.PE) raiseGp(0); }
+
+export function writeCr0(value: u64): void {
+  let cr0 = value & 0xe005003f;
+  cr0 |= 0x10;
+  const old = load<u64>(L.CR0);
+  if (value >> 32 || cr0 & Cr0.PG && !(cr0 & Cr0.PE) || cr0 & Cr0.NW && !(cr0 & Cr0.CD)) raiseGp(0);
+  let efer = load<u64>(L.EFER);
+  if (cr0 & Cr0.PG && !(old & Cr0.PG) && efer & Efer.LME) {
+    // To long mode: PAE is a must, and CS must not be a 64-bit segment yet.
+    if (!(load<u64>(L.CR4) & Cr4.PAE) || load<u32>(L.CS, L.SEGMENT_ATTRIBUTES) & 0x2000) raiseGp(0);
+    efer |= Efer.LMA;
+  } else if (!(cr0 & Cr0.PG) && old & Cr0.PG && efer & Efer.LMA) {
+    if (isLong()) raiseGp(0);
+    efer &= ~Efer.LMA;
+  }
+  if (!(cr0 & Cr0.PG) && load<u64>(L.CR4) & Cr4.PCIDE) raiseGp(0);
+  store<u64>(L.EFER, efer);
+  store<u64>(L.CR0, cr0);
+  if ((cr0 ^ old) & (Cr0.PG | Cr0.WP | Cr0.PE)) flushTlb();
+  updateMode();
+}
+
+function writeCr3(value: u64): void {
+  // With PCIDs, bit 63 says that nothing need be flushed; flushing all the same is allowed.
+  let cr3 = value;
+  if (load<u64>(L.CR4) & Cr4.PCIDE) cr3 &= ~(<u64>1 << 63);
+  if (longModeActive() && cr3 >> 40) raiseGp(0);
+  store<u64>(L.CR3, longModeActive() ? cr3 : cr3 & 0xffffffff);
+  flushTlb();
+}
+
+function writeCr4(value: u64): void {
+  if (value & ~Cr4.ALL) raiseGp(0);
+  const old = load<u64>(L.CR4);
+  if (longModeActive() && !(value & Cr4.PAE)) raiseGp(0);
+  if (value & Cr4.PCIDE && !(old & Cr4.PCIDE) && (!longModeActive() || load<u64>(L.CR3) & 0xfff)) raiseGp(0);
+  store<u64>(L.CR4, value);
+  if ((value ^ old) & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE)) flushTlb();
+  updateContext();
+}
+
+/** In the register's own width; 32 bits outside 64-bit mode. */
+@inline function given(op: usize): u64 { return isLong() ? load<u64>(targetOf(op)) : <u64>load<u32>(targetOf(op)); }
+function give(op: usize, value: u64): void { store<u64>(targetOf(op), isLong() ? value : value & 0xffffffff); }
+
+function checkDebugRegister(n: u32): u32 {
+  if (n == 4 || n == 5) {
+    if (load<u64>(L.CR4) & Cr4.DE) raiseUd();
+    n += 2;
+  }
+  requireCpl0();
+  if (load<u32>(L.DR7) & 0x2000) {
+    // General detect.
+    store<u32>(L.DR7, load<u32>(L.DR7) & ~0x2000);
+    store<u32>(L.DR6, load<u32>(L.DR6) | 0x2000);
+    raise(Vector.DB);
+  }
+  return n;
+}
+
+export function defineControl(): void {
+  defineAnySize(Op.MOVFROMCR, Form.R, (op: usize): usize => {
+    requireCpl0();
+    switch (immediateOf<u32>(op)) {
+      case 0: give(op, load<u64>(L.CR0)); break;
+      case 2: give(op, load<u64>(L.CR2)); break;
+      case 3: give(op, load<u64>(L.CR3)); break;
+      case 4: give(op, load<u64>(L.CR4)); break;
+      default: give(op, <u64>readCr8()); break;
+    }
+    return next(op);
+  });
+  defineAnySize(Op.MOVTOCR, Form.R, (op: usize): usize => {
+    requireCpl0();
+    const value = given(op);
+    switch (immediateOf<u32>(op)) {
+      case 0: writeCr0(value); break;
+      case 2: store<u64>(L.CR2, value); break;
+      case 3: writeCr3(value); break;
+      case 4: writeCr4(value); break;
+      default:
+        if (value >> 4) raiseGp(0);
+        writeCr8(<u32>value);
+        break;
+    }
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.MOVFROMDR, Form.R, (op: usize): usize => {
+    const n = checkDebugRegister(immediateOf<u32>(op));
+    give(op, load<u64>(L.DR + n * 8));
+    return next(op);
+  });
+  defineAnySize(Op.MOVTODR, Form.R, (op: usize): usize => {
+    const n = checkDebugRegister(immediateOf<u32>(op));
+    const value = given(op);
+    if (n >= 6 && value >> 32) raiseGp(0);
+    if (n == 6) store<u64>(L.DR6, (value & 0xe00f) | 0xffff0ff0);
+    else if (n == 7) store<u64>(L.DR7, (value & 0xffff2bff) | 0x400);
+    else store<u64>(L.DR + n * 8, value);
+    // Watched pages must leave the TLBs.
+    clearAllTlbs();
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.SMSW, Form.R, (op: usize): usize => {
+    checkUmip();
+    if (load<u8>(op, Record.SIZE) == 1) store<u16>(targetOf(op), load<u16>(L.CR0));
+    else if (load<u8>(op, Record.SIZE) == 2) setRegister<u32>(targetOf(op), load<u32>(L.CR0));
+    else store<u64>(targetOf(op), load<u64>(L.CR0));
+    return next(op);
+  });
+  defineAnySize(Op.LMSW, Form.R, (op: usize): usize => { loadMsw(load<u16>(targetOf(op))); return leaveAfter(op); });
+  defineAnySize(Op.LMSW, Form.M, (op: usize): usize => { requireCpl0(); loadMsw(readOperand<u16>(op)); return leaveAfter(op); });
+  defineAnySize(Op.CLTS, Form.NONE, (op: usize): usize => { requireCpl0(); store<u64>(L.CR0, load<u64>(L.CR0) & ~Cr0.TS); return leaveAfter(op); });
+  defineAnySize(Op.INVD, Form.NONE, (op: usize): usize => { requireCpl0(); return leaveAfter(op); });
+  defineAnySize(Op.WBINVD, Form.NONE, (op: usize): usize => { requireCpl0(); return leaveAfter(op); });
+  defineAnySize(Op.INVLPG, Form.M, (op: usize): usize => { requireCpl0(); invalidatePage(addressOf(op)); return leaveAfter(op); });
+  defineAnySize(Op.INVPCID, Form.RM, (op: usize): usize => {
+    requireCpl0();
+    const address = addressOf(op);
+    const pcid = read<u64>(address);
+    const linear = read<u64>(address + 8);
+    const kind = isLong() ? load<u64>(targetOf(op)) : <u64>load<u32>(targetOf(op));
+    if (kind > 3 || pcid >> 12 && kind < 2) raiseGp(0);
+    if (kind == 0 && <u64>((<i64>linear << 16) >> 16) != linear) raiseGp(0);
+    if (kind == 0 && (load<u64>(L.CR3) & 0xfff) == pcid) invalidatePage(linear);
+    else flushTlb();
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.CLAC, Form.R, (op: usize): usize => { setAc(false); return leaveAfter(op); });
+  defineAnySize(Op.STAC, Form.R, (op: usize): usize => { setAc(true); return leaveAfter(op); });
+  defineAnySize(Op.XGETBV, Form.R, (op: usize): usize => {
+    if (!(load<u64>(L.CR4) & Cr4.OSXSAVE)) raiseUd();
+    if (load<u32>(L.RCX) > 1) raiseGp(0);
+    setRegister<u32>(L.RAX, load<u32>(L.XCR0));
+    setRegister<u32>(L.RDX, 0);
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.XSETBV, Form.R, (op: usize): usize => {
+    if (!(load<u64>(L.CR4) & Cr4.OSXSAVE)) raiseUd();
+    requireCpl0();
+    const value = <u64>load<u32>(L.RAX) | (<u64>load<u32>(L.RDX) << 32);
+    if (load<u32>(L.RCX) || value & ~XCR0_SUPPORTED || !(value & 1)) raiseGp(0);
+    store<u64>(L.XCR0, value);
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.RDPKRU, Form.R, (op: usize): usize => {
+    if (!(load<u64>(L.CR4) & Cr4.PKE)) raiseUd();
+    if (load<u32>(L.RCX)) raiseGp(0);
+    setRegister<u32>(L.RAX, load<u32>(L.PKRU));
+    setRegister<u32>(L.RDX, 0);
+    return leaveAfter(op);
+  });
+  defineAnySize(Op.WRPKRU, Form.R, (op: usize): usize => {
+    if (!(load<u64>(L.CR4) & Cr4.PKE)) raiseUd();
+    if (load<u32>(L.RCX) || load<u32>(L.RDX)) raiseGp(0);
+    store<u32>(L.PKRU, load<u32>(L.RAX));
+    flushTlb();
+    return leaveAfter(op);
+  });
+}
+
+/** UMIP keeps SGDT, SIDT, SLDT, STR and SMSW from user code. */
+export function checkUmip(): void { if (load<u64>(L.CR4) & Cr4.UMIP && cpl() != 0) raiseGp(0); }
+
+function loadMsw(value: u32): void {
+  requireCpl0();
+  // LMSW sets PE but never clears it.
+  writeCr0((load<u64>(L.CR0) & ~0xe) | (value & 0xf));
+}
+function setAc(on: bool): void {
+  if (!(load<u64>(L.CR0) & Cr0.PE) || cpl() != 0) raiseUd();
+  const flags = load<u32>(L.SYSTEM_FLAGS);
+  store<u32>(L.SYSTEM_FLAGS, on ? flags | Flag.AC : flags & ~Flag.AC);
+  updateContext();
+}

@@ -1,0 +1,87 @@
+import * as L from '../layout';
+import { Op, defineAnySize, define } from '../decode/operations';
+import { Form } from '../decode/record';
+import { leaveAfter, ripAfter, setRegister } from '../exec/operands';
+import { readFlags, writeFlags } from '../exec/flags';
+import { flagsChanged } from '../exec/stack';
+import { Cr0, Efer, Flag, cpl, isLong, isProtected, longModeActive, updateMode } from '../mode';
+import { raiseGp, raiseUd } from './fault';
+import { requireCpl0 } from './control';
+
+/** Fast system calls (Intel SDM vol. 2, SYSCALL, SYSRET, SYSENTER, SYSEXIT). */
+
+function flatSegment(segment: usize, selector: u32, attributes: u32): void {
+  store<u16>(segment, <u16>selector, L.SEGMENT_SELECTOR);
+  store<u64>(segment, 0, L.SEGMENT_BASE);
+  store<u32>(segment, 0xffffffff, L.SEGMENT_LIMIT);
+  store<u32>(segment, attributes, L.SEGMENT_ATTRIBUTES);
+  store<u32>(segment, 0, L.SEGMENT_UNUSABLE);
+}
+const CODE64: u32 = 0xa09b;
+const CODE32: u32 = 0xc09b;
+const DATA: u32 = 0xc093;
+const DPL3: u32 = 0x60;
+
+function enter(level: u32, codeSelector: u32, code: u32, stackSelector: u32): void {
+  const dpl = level << 5;
+  flatSegment(L.CS, codeSelector, code | dpl);
+  flatSegment(L.SS, stackSelector, DATA | dpl);
+  store<u32>(L.CPL, level);
+}
+function syscall(op: usize): usize {
+  if (!(load<u64>(L.EFER) & Efer.SCE) || !longModeActive()) raiseUd();
+  const fromLong = isLong();
+  const star = load<u64>(L.MSR_STAR);
+  store<u64>(L.RCX, ripAfter(op));
+  store<u64>(L.R11, <u64>(readFlags() & ~Flag.RF));
+  store<u64>(L.RIP, load<u64>(fromLong ? L.MSR_LSTAR : L.MSR_CSTAR));
+  const selector = <u32>(star >> 32) & 0xfffc;
+  enter(0, selector, CODE64, selector + 8);
+  writeFlags(readFlags() & ~load<u32>(L.MSR_SFMASK) & ~Flag.RF);
+  flagsChanged();
+  return 0;
+}
+function sysret(op: usize, wide: bool): usize {
+  if (!(load<u64>(L.EFER) & Efer.SCE) || !longModeActive()) raiseUd();
+  if (cpl() != 0) raiseGp(0);
+  const target = load<u64>(L.RCX);
+  if (wide && <u64>((<i64>target << 16) >> 16) != target) raiseGp(0);
+  const star = <u32>(load<u64>(L.MSR_STAR) >> 48);
+  store<u64>(L.RIP, wide ? target : target & 0xffffffff);
+  enter(3, (wide ? star + 16 : star) | 3, wide ? CODE64 : CODE32, (star + 8) | 3);
+  writeFlags((load<u32>(L.R11) & 0x3c7fd7) & ~(Flag.RF | Flag.VM));
+  flagsChanged();
+  return 0;
+}
+function sysenter(op: usize): usize {
+  const selector = load<u32>(L.MSR_SYSENTER_CS) & 0xfffc;
+  if (!(load<u64>(L.CR0) & Cr0.PE) || !selector) raiseGp(0);
+  const long = longModeActive();
+  store<u64>(L.RIP, long ? load<u64>(L.MSR_SYSENTER_EIP) : load<u64>(L.MSR_SYSENTER_EIP) & 0xffffffff);
+  store<u64>(L.RSP, long ? load<u64>(L.MSR_SYSENTER_ESP) : load<u64>(L.MSR_SYSENTER_ESP) & 0xffffffff);
+  enter(0, selector, long ? CODE64 : CODE32, selector + 8);
+  store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~(Flag.VM | Flag.IF | Flag.RF));
+  flagsChanged();
+  return 0;
+}
+function sysexit(op: usize, wide: bool): usize {
+  const selector = load<u32>(L.MSR_SYSENTER_CS) & 0xfffc;
+  if (!isProtected() || cpl() != 0 || !selector) raiseGp(0);
+  const target = load<u64>(L.RDX);
+  const stack = load<u64>(L.RCX);
+  if (wide && (<u64>((<i64>target << 16) >> 16) != target || <u64>((<i64>stack << 16) >> 16) != stack)) raiseGp(0);
+  store<u64>(L.RIP, wide ? target : target & 0xffffffff);
+  store<u64>(L.RSP, wide ? stack : stack & 0xffffffff);
+  enter(3, (selector + (wide ? 32 : 16)) | 3, wide ? CODE64 : CODE32, (selector + (wide ? 40 : 24)) | 3);
+  flagsChanged();
+  return 0;
+}
+
+export function defineSyscalls(): void {
+  defineAnySize(Op.SYSCALL, Form.NONE, syscall);
+  defineAnySize(Op.SYSRET, Form.NONE, (op: usize): usize => sysret(op, false));
+  define(Op.SYSRET, Form.NONE, 3, (op: usize): usize => sysret(op, true));
+  defineAnySize(Op.SYSENTER, Form.NONE, sysenter);
+  defineAnySize(Op.SYSEXIT, Form.NONE, (op: usize): usize => sysexit(op, false));
+  define(Op.SYSEXIT, Form.NONE, 3, (op: usize): usize => sysexit(op, true));
+}

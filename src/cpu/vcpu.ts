@@ -1,0 +1,190 @@
+import type { VcpuPort } from '../vmm/accelerator.js';
+import {
+  GENERAL_REGISTERS,
+  type DescriptorTable,
+  type GeneralRegisters,
+  type Segment,
+  type SystemRegisters,
+  type VcpuActivity,
+  type VcpuState,
+} from '../vmm/vcpu-state.js';
+import * as L from './core/layout.js';
+import type { Core } from './core-exports.js';
+import type { LocalApic } from './lapic.js';
+import { VcpuFields } from './vcpu-fields.js';
+
+const RFLAGS_IF = 0x200;
+
+/** Values of ACTIVITY. */
+export const Activity = { RUNNING: 0, HALTED: 1, WAITING_FOR_SIPI: 2, SHUTDOWN: 3 } as const;
+
+const SEGMENT_FIELDS = {
+  es: L.ES,
+  cs: L.CS,
+  ss: L.SS,
+  ds: L.DS,
+  fs: L.FS,
+  gs: L.GS,
+  ldt: L.LDTR,
+  tr: L.TR,
+} as const;
+
+/** CR0 after power-on and INIT: caches off, extension type (Intel SDM vol. 3, table 9-1). */
+const RESET_CR0 = 0x6000_0010n;
+const RESET_XCR0 = 1n;
+const RESET_MXCSR = 0x1f80;
+const RESET_X87_CONTROL = 0x37f;
+
+/** One virtual CPU: its registers in the shared memory and its local APIC. */
+export class WasmVcpu implements VcpuPort {
+  readonly fields: VcpuFields;
+
+  constructor(
+    view: DataView,
+    readonly index: number,
+    readonly apic: LocalApic,
+    private readonly core: Core,
+    /** Puts this vCPU's state in place, so that the core's own functions work on it. */
+    private readonly bringIn: () => void,
+  ) {
+    this.fields = new VcpuFields(view, index);
+  }
+
+  /** After power-on, or INIT. */
+  reset(): void {
+    const { fields } = this;
+    this.bringIn();
+    const tscOffset = fields.get64(L.TSC_OFFSET);
+    fields.clear();
+    fields.set64(L.TSC_OFFSET, tscOffset);
+    fields.set64(L.RDX, 0x600n);
+    fields.set64(L.RIP, 0xfff0n);
+    fields.set64(L.CR0, RESET_CR0);
+    fields.set64(L.XCR0, RESET_XCR0);
+    fields.set64(L.DR6, 0xffff_0ff0n);
+    fields.set64(L.DR7, 0x400n);
+    fields.set32(L.MXCSR, RESET_MXCSR);
+    fields.set32(L.X87_CONTROL, RESET_X87_CONTROL);
+    fields.set32(L.APIC_ID, this.index);
+    for (const [name, address] of Object.entries(SEGMENT_FIELDS)) {
+      const attributes = name === 'cs' ? 0x9b : name === 'ldt' ? 0x82 : name === 'tr' ? 0x8b : 0x93;
+      this.writeSegment(address, { selector: 0, base: 0n, limit: 0xffff, attributes, unusable: false });
+    }
+    fields.set16(L.CS + L.SEGMENT_SELECTOR, 0xf000);
+    fields.set64(L.CS + L.SEGMENT_BASE, 0xffff_0000n);
+    fields.set32(L.GDT_LIMIT, 0xffff);
+    fields.set32(L.IDT_LIMIT, 0xffff);
+    this.core.exports.writeFlags(2);
+    this.apicMoved();
+    this.core.exports.stateChanged();
+  }
+
+  /** SIPI: starts in real mode at a page below 1 MiB. */
+  startup(vector: number): void {
+    const { fields } = this;
+    fields.set16(L.CS + L.SEGMENT_SELECTOR, vector << 8);
+    fields.set64(L.CS + L.SEGMENT_BASE, BigInt(vector) << 12n);
+    fields.set64(L.RIP, 0n);
+    fields.set32(L.ACTIVITY, Activity.RUNNING);
+  }
+
+  /** The local APIC's page has moved or gone. */
+  apicMoved(): void {
+    this.fields.set64(L.APIC_PAGE, BigInt.asUintN(64, BigInt(this.apic.page)));
+  }
+
+  getState(): VcpuState {
+    this.bringIn();
+    return { registers: this.general(), system: this.system(), activity: this.activity() };
+  }
+
+  setState({ registers, system, activity }: VcpuState): void {
+    const { fields } = this;
+    this.bringIn();
+    GENERAL_REGISTERS.slice(0, 16).forEach((name, i) => fields.set64(L.REGS + i * 8, registers[name]));
+    fields.set64(L.RIP, registers.rip);
+    this.core.exports.writeFlags(Number(registers.rflags & 0xffff_ffffn));
+    for (const [name, address] of Object.entries(SEGMENT_FIELDS)) {
+      this.writeSegment(address, system[name as keyof typeof SEGMENT_FIELDS]);
+    }
+    this.writeTable(L.GDT_BASE, L.GDT_LIMIT, system.gdt);
+    this.writeTable(L.IDT_BASE, L.IDT_LIMIT, system.idt);
+    fields.set64(L.CR0, system.cr0);
+    fields.set64(L.CR2, system.cr2);
+    fields.set64(L.CR3, system.cr3);
+    fields.set64(L.CR4, system.cr4);
+    fields.set64(L.EFER, system.efer);
+    // SS.DPL is the privilege level in protected mode (Intel SDM vol. 3, 24.3.1), as KVM has it.
+    const rm = (system.cr0 & 1n) === 0n;
+    const vm86 = (registers.rflags & 0x20000n) !== 0n;
+    fields.set32(L.CPL, rm ? 0 : vm86 ? 3 : (system.ss.attributes >> 5) & 3);
+    fields.set32(L.ACTIVITY, activity === 'running' ? 0 : activity === 'halted' ? 1 : 2);
+    this.apic.base = Number(system.apicBase & 0xffff_ffffn) >>> 0;
+    this.apic.taskPriority = Number(system.cr8);
+    this.apicMoved();
+    this.core.exports.stateChanged();
+  }
+
+  activity(): VcpuActivity {
+    const activity = this.fields.get32(L.ACTIVITY);
+    if (activity === Activity.WAITING_FOR_SIPI) return 'waiting-for-sipi';
+    return activity === Activity.HALTED ? 'halted' : 'running';
+  }
+
+  interruptsEnabled(): boolean {
+    return (this.fields.get32(L.SYSTEM_FLAGS) & RFLAGS_IF) !== 0;
+  }
+
+  private general(): GeneralRegisters {
+    const names = GENERAL_REGISTERS.slice(0, 16).map((name, i) => [name, this.fields.get64(L.REGS + i * 8)]);
+    return {
+      ...(Object.fromEntries(names) as GeneralRegisters),
+      rip: this.fields.get64(L.RIP),
+      rflags: BigInt(this.core.exports.readFlags() >>> 0),
+    };
+  }
+
+  private system(): SystemRegisters {
+    const { fields } = this;
+    const segments = Object.fromEntries(
+      Object.entries(SEGMENT_FIELDS).map(([name, address]) => [name, this.readSegment(address)]),
+    ) as Record<keyof typeof SEGMENT_FIELDS, Segment>;
+    return {
+      ...segments,
+      gdt: { base: fields.get64(L.GDT_BASE), limit: fields.get32(L.GDT_LIMIT) },
+      idt: { base: fields.get64(L.IDT_BASE), limit: fields.get32(L.IDT_LIMIT) },
+      cr0: fields.get64(L.CR0),
+      cr2: fields.get64(L.CR2),
+      cr3: fields.get64(L.CR3),
+      cr4: fields.get64(L.CR4),
+      cr8: BigInt(this.apic.taskPriority),
+      efer: fields.get64(L.EFER),
+      apicBase: BigInt(this.apic.base >>> 0),
+    };
+  }
+
+  private readSegment(address: number): Segment {
+    const { fields } = this;
+    return {
+      selector: fields.get16(address + L.SEGMENT_SELECTOR),
+      base: fields.get64(address + L.SEGMENT_BASE),
+      limit: fields.get32(address + L.SEGMENT_LIMIT),
+      attributes: fields.get32(address + L.SEGMENT_ATTRIBUTES),
+      unusable: fields.get32(address + L.SEGMENT_UNUSABLE) !== 0,
+    };
+  }
+
+  private writeSegment(address: number, { selector, base, limit, attributes, unusable }: Segment): void {
+    const { fields } = this;
+    fields.set16(address + L.SEGMENT_SELECTOR, selector);
+    fields.set64(address + L.SEGMENT_BASE, base);
+    fields.set32(address + L.SEGMENT_LIMIT, limit);
+    fields.set32(address + L.SEGMENT_ATTRIBUTES, attributes);
+    fields.set32(address + L.SEGMENT_UNUSABLE, unusable ? 1 : 0);
+  }
+
+  private writeTable(base: number, limit: number, table: DescriptorTable): void {
+    this.fields.set64(base, table.base);
+    this.fields.set32(limit, table.limit);
+  }
+}

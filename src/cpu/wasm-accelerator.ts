@@ -1,0 +1,31 @@
+import { AcceleratorError, ConfigError } from '../errors.js';
+import type { Accelerator, VmOptions } from '../vmm/accelerator.js';
+import { MAX_VCPUS, RAM } from './core/layout.js';
+import { WasmVm } from './wasm-vm.js';
+
+/** Bytes that this accelerator needs in front of guest RAM: `GuestMemory.allocate(size, CORE_RESERVE)`. */
+export const CORE_RESERVE = RAM;
+
+/** A software x86-64 CPU: a core compiled to WebAssembly that decodes guest code into cached blocks. */
+export class WasmAccelerator implements Accelerator {
+  readonly name = 'wasm';
+
+  /** @throws ConfigError for more RAM or vCPUs than the core can have */
+  createVm(options: VmOptions): WasmVm {
+    const { memory, cpus } = options;
+    if (memory.segments.length > 1) {
+      throw new ConfigError('the software CPU has at most 3 GiB of memory', { size: memory.size });
+    }
+    if (memory.segments[0].offset !== CORE_RESERVE) {
+      throw new AcceleratorError('the guest memory has no room for the software CPU', {
+        reserve: CORE_RESERVE,
+      });
+    }
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_VCPUS) {
+      throw new ConfigError(`cpus must be between 1 and ${MAX_VCPUS} on the software CPU, not ${cpus}`, {
+        cpus,
+      });
+    }
+    return new WasmVm(options);
+  }
+}

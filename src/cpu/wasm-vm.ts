@@ -1,0 +1,319 @@
+import type { AccessSize } from '../vmm/device.js';
+import type { ExitHandlers, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
+import { Doorbell } from '../vmm/doorbell.js';
+import { Core, CoreStop } from './core-exports.js';
+import * as L from './core/layout.js';
+import { cpuid } from './cpuid.js';
+import { DeliveryMode, LocalApic, type ApicHost, type ApicMessage } from './lapic.js';
+import { Msrs } from './msrs.js';
+import { Activity, WasmVcpu } from './vcpu.js';
+
+/** Instructions of one turn of a vCPU, about a quarter of a millisecond. */
+const TURN = 40_000;
+
+/** `Record.START` of `core/decode/record.ts`. */
+const RECORD_START = 30;
+
+const CR4_OSXSAVE = 1n << 18n;
+const CR4_PKE = 1n << 22n;
+
+/** One machine on the software CPU: its vCPUs take turns on the thread that calls `run`. */
+export class WasmVm implements Vm {
+  handlers: ExitHandlers;
+  readonly vcpus: readonly WasmVcpu[];
+  failure: VcpuFailure | undefined;
+  exits = 0;
+  private readonly core: Core;
+  private readonly view: DataView;
+  private readonly doorbell: Doorbell;
+  private readonly apics: readonly LocalApic[];
+  private readonly msrs: readonly Msrs[];
+  /** The vCPU whose state is in place. */
+  private current = 0;
+  /** Whose turn is next. */
+  private turn = 0;
+  /** What the current turn was given, for counting. */
+  private granted = 0;
+  private finished = 0;
+
+  constructor(private readonly options: VmOptions) {
+    this.handlers = options.handlers;
+    this.doorbell = new Doorbell(options.doorbell);
+    const [segment] = options.memory.segments;
+    this.view = new DataView(segment.buffer);
+    this.core = new Core(segment.memory, this.imports());
+    this.core.exports.initialize(segment.size);
+    const host = this.apicHost();
+    this.apics = Array.from({ length: options.cpus }, (_, id) => new LocalApic(id, host));
+    this.vcpus = this.apics.map(
+      (apic, index) => new WasmVcpu(this.view, index, apic, this.core, () => this.bringIn(index)),
+    );
+    this.msrs = this.vcpus.map(
+      vcpu =>
+        new Msrs(vcpu.apic, {
+          memory: options.memory,
+          wallClockAtPowerOn: () => options.clock.wallClock() - options.clock.now() / 1e6,
+          tscOffset: () => vcpu.fields.get64(L.TSC_OFFSET),
+          apicMoved: () => vcpu.apicMoved(),
+        }),
+    );
+    for (const vcpu of this.vcpus) {
+      vcpu.reset();
+      if (vcpu.index > 0) vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
+    }
+    this.bringIn(0);
+  }
+
+  /** Instructions that all vCPUs have finished. */
+  get instructions(): number {
+    return this.finished;
+  }
+
+  /** What the block cache has done so far. */
+  get blockStatistics(): { readonly decoded: number; readonly invalidated: number } {
+    const { decodedBlocks, invalidatedBlocks } = this.core.exports;
+    return { decoded: decodedBlocks.value, invalidated: invalidatedBlocks.value };
+  }
+
+  run(deadlineNs: number): StopReason {
+    const { clock } = this.options;
+    for (;;) {
+      if (this.doorbell.rung) return 'kicked';
+      clock.tick();
+      const now = clock.now();
+      for (const apic of this.apics) apic.expire(now);
+      if (now >= deadlineNs) return 'slice';
+      const vcpu = this.nextRunnable();
+      if (vcpu) {
+        if (this.takeTurn(vcpu) === CoreStop.SHUTDOWN) return this.shutdown(vcpu);
+        continue;
+      }
+      const wakeUp = this.apics.reduce((earliest, apic) => Math.min(earliest, apic.deadline), Infinity);
+      if (wakeUp >= deadlineNs) return this.asleepForGood() ? 'halted-masked' : 'halted';
+      this.doorbell.wait((wakeUp - now) / 1e6);
+    }
+  }
+
+  /** Nothing runs here but in `run`. */
+  rest(): void {}
+
+  /** RIP is always at hand. */
+  exposeRegisters(): void {}
+
+  /** RIP of the instruction that is being executed, of the next one outside `run`. */
+  rip(): bigint {
+    const op = this.view.getUint32(L.CURRENT_OP, true);
+    if (op === 0) return this.view.getBigUint64(L.RIP, true);
+    return this.view.getBigUint64(L.BLOCK_RIP, true) + BigInt(this.view.getUint16(op + RECORD_START, true));
+  }
+
+  /** Guest RAM has been written by a device: code that was decoded from there is decoded anew. */
+  memoryWritten(gpa: number, size: number): void {
+    this.core.exports.memoryWritten(gpa, size);
+  }
+
+  signalMsi(address: number, data: number): void {
+    this.route(
+      {
+        destination: (address >>> 12) & 0xff,
+        logical: (address & 4) !== 0,
+        mode: (data >>> 8) & 7,
+        vector: data & 0xff,
+        level: (data & 0x8000) !== 0,
+      },
+      this.apics,
+    );
+  }
+
+  setIntr(level: boolean): void {
+    this.apics[0].intr = level;
+    this.updateEvents(this.apics[0]);
+  }
+
+  /** The local APICs know of each interrupt whether it is level-triggered, and report all of those. */
+  setIoapicRoutes(): void {}
+
+  close(): void {}
+
+  private takeTurn(vcpu: WasmVcpu): number {
+    this.bringIn(vcpu.index);
+    this.turn = (vcpu.index + 1) % this.vcpus.length;
+    this.granted = TURN;
+    this.view.setInt32(L.BUDGET, TURN, true);
+    this.view.setInt32(L.BUDGET_HELD, 0, true);
+    // Events that came while it was not in place are looked at first.
+    this.lookAround();
+    const stop = this.core.execute();
+    this.finished += this.executed();
+    this.granted = 0;
+    this.view.setInt32(L.BUDGET, 0, true);
+    this.view.setInt32(L.BUDGET_HELD, 0, true);
+    return stop;
+  }
+
+  /** Instructions of the current turn. */
+  private executed(): number {
+    return this.granted - this.view.getInt32(L.BUDGET, true) - this.view.getInt32(L.BUDGET_HELD, true);
+  }
+
+  /** Makes the core look at events before the next block; the same as its own `lookAround`. */
+  private lookAround(): void {
+    const { view } = this;
+    view.setInt32(L.BUDGET_HELD, view.getInt32(L.BUDGET_HELD, true) + view.getInt32(L.BUDGET, true), true);
+    view.setInt32(L.BUDGET, 0, true);
+  }
+
+  private shutdown({ fields }: WasmVcpu): StopReason {
+    this.failure = {
+      reason: 'triple fault',
+      details: {
+        vcpu: fields.index,
+        rip: fields.get64(L.RIP),
+        cr2: fields.get64(L.CR2),
+        cr3: fields.get64(L.CR3),
+      },
+    };
+    return 'shutdown';
+  }
+
+  private bringIn(index: number): void {
+    if (this.current === index) return;
+    this.core.exports.switchVcpu(index);
+    this.current = index;
+  }
+
+  private nextRunnable(): WasmVcpu | undefined {
+    const { length } = this.vcpus;
+    for (let i = 0; i < length; i++) {
+      const vcpu = this.vcpus[(this.turn + i) % length];
+      if (this.runnable(vcpu)) return vcpu;
+    }
+    return undefined;
+  }
+
+  private runnable(vcpu: WasmVcpu): boolean {
+    const activity = vcpu.fields.get32(L.ACTIVITY);
+    if (activity !== Activity.HALTED) return activity !== Activity.WAITING_FOR_SIPI;
+    const events = vcpu.fields.get32(L.EVENTS);
+    return (events & L.EVENT_NMI) !== 0 || ((events & L.EVENT_INTERRUPT) !== 0 && vcpu.interruptsEnabled());
+  }
+
+  private asleepForGood(): boolean {
+    return this.vcpus.every(vcpu => vcpu.activity() === 'waiting-for-sipi' || !vcpu.interruptsEnabled());
+  }
+
+  private updateEvents(apic: LocalApic): void {
+    const { fields } = this.vcpus[apic.id];
+    const events = fields.get32(L.EVENTS);
+    const pending = apic.pending;
+    if (pending === ((events & L.EVENT_INTERRUPT) !== 0)) return;
+    this.setEvents(apic.id, pending ? events | L.EVENT_INTERRUPT : events & ~L.EVENT_INTERRUPT);
+  }
+
+  private setEvents(index: number, events: number): void {
+    this.vcpus[index].fields.set32(L.EVENTS, events);
+    if (index === this.current && this.granted > 0) this.lookAround();
+  }
+
+  private route(message: ApicMessage, among: readonly LocalApic[]): void {
+    const targets = among.filter(apic => apic.isDestination(message));
+    // Lowest priority: any one of them.
+    const taken = message.mode === DeliveryMode.LOWEST ? targets.slice(0, 1) : targets;
+    for (const apic of taken) apic.deliver(message);
+  }
+
+  private apicHost(): ApicHost {
+    return {
+      now: () => {
+        this.options.clock.tick();
+        return this.options.clock.now();
+      },
+      send: (message, shorthand, from) => {
+        if (shorthand === 0) this.route(message, this.apics);
+        else if (shorthand === 1) from.deliver(message);
+        else for (const apic of this.apics) if (shorthand === 2 || apic !== from) apic.deliver(message);
+      },
+      eoi: vector => this.handlers.eoi(vector),
+      changed: apic => {
+        // While the machine is being made there are APICs without their vCPU.
+        if (this.vcpus !== undefined) this.updateEvents(apic);
+      },
+      nmi: ({ id }) => this.setEvents(id, this.vcpus[id].fields.get32(L.EVENTS) | L.EVENT_NMI),
+      init: apic => this.initialize(apic),
+      startup: ({ id }, vector) => {
+        if (this.vcpus[id].activity() === 'waiting-for-sipi') this.vcpus[id].startup(vector);
+      },
+    };
+  }
+
+  /** INIT. The processor that sends it to itself goes on until it looks around. */
+  private initialize(apic: LocalApic): void {
+    const running = this.current;
+    apic.reset();
+    const vcpu = this.vcpus[apic.id];
+    if (apic.id === running && this.granted > 0) {
+      this.lookAround();
+      return;
+    }
+    const budget = this.view.getInt32(L.BUDGET, true);
+    vcpu.reset();
+    vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
+    this.bringIn(running);
+    this.view.setInt32(L.BUDGET, budget, true);
+  }
+
+  private readonly writeCpuid = (leaf: number, subleaf: number): void => {
+    const { fields, apic } = this.vcpus[this.current];
+    const cr4 = fields.get64(L.CR4);
+    const result = cpuid(leaf >>> 0, subleaf >>> 0, {
+      apicId: this.current,
+      cpus: this.vcpus.length,
+      osxsave: (cr4 & CR4_OSXSAVE) !== 0n,
+      ospke: (cr4 & CR4_PKE) !== 0n,
+      apic: apic.enabled,
+    });
+    result.forEach((value, i) => this.view.setUint32(L.CPUID_OUT + i * 4, value, true));
+  };
+
+  private imports(): ConstructorParameters<typeof Core>[1] {
+    const { clock } = this.options;
+    const enter = (): ExitHandlers => {
+      this.exits++;
+      clock.tick();
+      return this.handlers;
+    };
+    return {
+      pioRead: (port, size) => enter().pioRead(port, size as AccessSize),
+      pioWrite: (port, size, value) => enter().pioWrite(port, size as AccessSize, value >>> 0),
+      mmioRead: (gpa, size) => enter().mmioRead(gpa, size as AccessSize),
+      mmioWrite: (gpa, size, value) => enter().mmioWrite(gpa, size as AccessSize, value >>> 0),
+      apicRead: offset => this.apics[this.current].read(offset),
+      apicWrite: (offset, value) => this.apics[this.current].write(offset, value >>> 0),
+      readCr8: () => this.apics[this.current].taskPriority,
+      writeCr8: value => {
+        this.apics[this.current].taskPriority = value;
+      },
+      acknowledgeInterrupt: () => this.acknowledge(this.apics[this.current]),
+      cpuid: this.writeCpuid,
+      readMsr: index => {
+        const value = this.msrs[this.current].read(index >>> 0);
+        if (value === undefined) return 0;
+        this.view.setBigUint64(L.MSR_VALUE, BigInt.asUintN(64, value), true);
+        return 1;
+      },
+      writeMsr: index =>
+        this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0,
+      readTsc: () => {
+        clock.tick();
+        return Math.floor(clock.now());
+      },
+      random: () => crypto.getRandomValues(new Uint32Array(1))[0],
+    };
+  }
+
+  private acknowledge(apic: LocalApic): number {
+    const vector = apic.takesIntr ? this.handlers.acknowledgePic() : apic.acknowledge();
+    this.updateEvents(apic);
+    return vector;
+  }
+}
