@@ -22,7 +22,8 @@ async function said(child: ChildProcess, text: string): Promise<void> {
     const more = stdout.read(
       Math.min(text.length - data.length, stdout.readableLength || 1),
     ) as Buffer | null;
-    if (more === null) await once(stdout, 'readable');
+    if (stdout.readableEnded) throw new Error(`ended after ${JSON.stringify(data)}`);
+    if (more === null) await Promise.race([once(stdout, 'readable'), once(stdout, 'end')]);
     else data += more.toString();
   }
   expect(data).toBe(text);

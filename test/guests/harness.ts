@@ -5,15 +5,26 @@ import { parseGuestOutput, type GuestReport } from './protocol.js';
 
 const host = inspectHost();
 
+/** Inside QEMU it is KVM that is tested; a software CPU on a software CPU would only take its time. */
+const SOFTWARE = process.env['TSVMM_IN_QEMU'] === undefined ? (['wasm'] as const) : [];
+
 /** The accelerators on which guests can run here. */
-export const ACCELERATORS = host.kvm.usable ? (['kvm'] as const) : [];
+export const ACCELERATORS = [...(host.kvm.usable ? (['kvm'] as const) : []), ...SOFTWARE];
 export type TestAccelerator = (typeof ACCELERATORS)[number];
 
-/** Why nothing can run here, for the message of what is skipped. */
+/** Why `--accel auto` finds nothing here, for the message of what is skipped. */
 export const NO_ACCELERATOR = host.kvm.usable ? undefined : host.kvm.why;
 
-/** True where the processor executes guest code itself: Linux and OSv need that much, and SSE in guests too. */
+/** True where KVM has the processor execute guest code itself. */
 export const HARDWARE = host.kvm.usable && host.kvm.speed.hardware;
+
+/**
+ * True where guests find what a processor does: a KVM without hardware virtualization knows no SSE, and is too slow
+ * for Linux and OSv.
+ */
+export function faithful(accel: TestAccelerator): boolean {
+  return accel === 'wasm' || HARDWARE;
+}
 
 /** A guest of guests/, built. */
 export function guestPath(name: string): string {
@@ -40,7 +51,7 @@ export async function runGuest(name: string, options: Omit<MachineOptions, 'kern
 export function onEachAccelerator(title: string, define: (accel: TestAccelerator) => void): void {
   describe(title, () => {
     for (const accel of ACCELERATORS) describe(accel, () => define(accel));
-    if (NO_ACCELERATOR !== undefined) test('needs an accelerator', ({ skip }) => skip(NO_ACCELERATOR));
+    if (NO_ACCELERATOR !== undefined) test('kvm', ({ skip }) => skip(NO_ACCELERATOR));
   });
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMachine, type MachineOptions } from 'tsvmm';
-import { HARDWARE, kernelFromEnvironment, onEachAccelerator } from './harness.js';
+import { faithful, kernelFromEnvironment, onEachAccelerator } from './harness.js';
 
 const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 const FROM_DEBIAN = 'npm run test:kvm takes it from Debian’s linux-image-cloud-amd64';
@@ -24,7 +24,7 @@ onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
   for (const { variable, boot: protocol } of files) {
     for (const cpus of [1, 2]) {
       test(`by ${protocol} to its /init and a reboot, ${cpus} vCPUs`, async ({ skip }) => {
-        if (!HARDWARE) return skip(SLOW);
+        if (!faithful(accel)) return skip(SLOW);
         const kernel = kernelFromEnvironment(variable, FROM_DEBIAN);
         const initrd = kernelFromEnvironment('TSVMM_LINUX_INITRD', FROM_DEBIAN);
         if ('missing' in kernel) return skip(kernel.missing);
@@ -47,7 +47,7 @@ onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
   }
 
   test('powers off by ACPI', async ({ skip }) => {
-    if (!HARDWARE) return skip(SLOW);
+    if (!faithful(accel)) return skip(SLOW);
     const kernel = kernelFromEnvironment('TSVMM_LINUX_BZIMAGE', FROM_DEBIAN);
     const initrd = kernelFromEnvironment('TSVMM_LINUX_INITRD', FROM_DEBIAN);
     if ('missing' in kernel) return skip(kernel.missing);
@@ -62,7 +62,7 @@ onEachAccelerator('OSv, application in ramfs', accel => {
   for (const protocol of ['pvh', 'linux-elf'] as const) {
     for (const cpus of [1, 4]) {
       test(`by ${protocol} to its application's output, ${cpus} vCPUs`, async ({ skip }) => {
-        if (!HARDWARE) return skip(SLOW);
+        if (!faithful(accel)) return skip(SLOW);
         const kernel = kernelFromEnvironment('TSVMM_OSV_KERNEL', FROM_SOURCE);
         if ('missing' in kernel) return skip(kernel.missing);
         const append = '--console=serial --rootfs=ramfs --nopci --verbose /hello';

@@ -7,6 +7,7 @@ import { ProbedDispatcher, type ProbeFilter } from '../bus/probe.js';
 import { MachineClock } from '../clock.js';
 import type { Device } from '../device.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
+import { FlowLimit } from '../flow-limit.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { PowerSwitch } from '../power-switch.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -15,7 +16,14 @@ import { describeFailure } from './failure.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import { FurtherVcpus } from './further-vcpus.js';
 import { HostTime } from './host-time.js';
-import type { Answers, FromWorker, Query, ToWorker, WorkerSetup } from './protocol.js';
+import {
+  MAX_PROBE_BATCHES,
+  type Answers,
+  type FromWorker,
+  type Query,
+  type ToWorker,
+  type WorkerSetup,
+} from './protocol.js';
 import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
 import { runLoop } from './run-loop.js';
@@ -56,6 +64,7 @@ export class MachineWorker {
   private readonly board: Board;
   private readonly inputs: readonly ByteRing[];
   private readonly remotes: readonly RemoteDevice[];
+  private readonly probeFlow: FlowLimit;
   private probes: readonly InstalledProbe[] = [];
   private vm!: Vm;
   private further!: FurtherVcpus;
@@ -71,6 +80,7 @@ export class MachineWorker {
   ) {
     this.doorbell = new Doorbell(setup.doorbell, host.interrupt);
     this.memory = new GuestMemory(setup.memory);
+    this.probeFlow = new FlowLimit(setup.probeFlow, MAX_PROBE_BATCHES);
     this.board = new Board({
       memory: this.memory,
       clock: this.clock,
@@ -288,7 +298,9 @@ export class MachineWorker {
 
   private flushProbes(): void {
     for (const { id, recorder } of this.probes) {
-      if (!recorder.isEmpty) this.host.post({ type: 'probe', id, batch: recorder.take() });
+      if (recorder.isEmpty) continue;
+      this.probeFlow.enter();
+      this.host.post({ type: 'probe', id, batch: recorder.take() });
     }
   }
 

@@ -11,6 +11,7 @@ import { writeMpTable } from '../boot/mp-table.js';
 import type { BootModule, BootProtocol } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
 import { Doorbell } from '../doorbell.js';
+import { FlowLimit } from '../flow-limit.js';
 import { Latch } from '../latch.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
@@ -18,7 +19,15 @@ import type { BootState, VcpuState } from '../vcpu-state.js';
 import { CustomDevices } from './custom-devices.js';
 import type { Host, VcpuThread, WorkerLink } from './host.js';
 import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
-import type { AcceleratorName, Answers, FromWorker, Query, ToWorker, VcpuThreadSetup } from './protocol.js';
+import {
+  MAX_PROBE_BATCHES,
+  type AcceleratorName,
+  type Answers,
+  type FromWorker,
+  type Query,
+  type ToWorker,
+  type VcpuThreadSetup,
+} from './protocol.js';
 import { RemoteReply } from './remote-device.js';
 import { reviveError } from './serialize-error.js';
 import { SerialPort } from './serial-port.js';
@@ -67,6 +76,7 @@ export class Machine {
   private readonly finished = deferred<RunResult>();
   private readonly queries = new Map<number, Deferred<unknown>>();
   private readonly probes = new Map<number, (event: ProbeEvent) => void>();
+  private readonly probeFlow = new FlowLimit(FlowLimit.allocate(), MAX_PROBE_BATCHES);
   private nextId = 1;
   /** What a caller's own device threw. */
   private failure: Error | undefined;
@@ -110,6 +120,7 @@ export class Machine {
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
       remoteReply: reply.buffer,
+      probeFlow: this.probeFlow.buffer,
       done: this.done[0].buffer,
     });
     this.worker.onMessage(message => this.receive(message));
@@ -315,7 +326,11 @@ export class Machine {
         break;
       case 'probe': {
         const listener = this.probes.get(message.id);
-        if (listener) for (const event of eventsOf(message.batch)) listener(event);
+        try {
+          if (listener) for (const event of eventsOf(message.batch)) listener(event);
+        } finally {
+          this.probeFlow.leave();
+        }
         break;
       }
       case 'remote-access':
@@ -408,6 +423,7 @@ export class Machine {
     this.stopThreads();
     this.post({ type: 'close' });
     this.releaseGuest();
+    this.probeFlow.release();
     const deadline = performance.now() + LAST_WAIT_MS;
     for (const latch of this.done) latch.wait(deadline - performance.now());
   }

@@ -29,6 +29,9 @@ export interface ModuleDeviceSetup {
   readonly options?: unknown;
 }
 
+/** Batches of probe events that may be under way: the guest waits while its observer does not keep up. */
+export const MAX_PROBE_BATCHES = 64;
+
 /** Everything with which the machine worker starts. */
 export interface WorkerSetup {
   readonly accelerator: AcceleratorName;
@@ -45,6 +48,8 @@ export interface WorkerSetup {
   readonly moduleDevices: readonly ModuleDeviceSetup[];
   /** One block for the answers of all remote devices: the machine waits for one at a time. */
   readonly remoteReply: SharedArrayBuffer;
+  /** Limits the batches of probe events that are under way to {@link MAX_PROBE_BATCHES}. */
+  readonly probeFlow: SharedArrayBuffer;
   /** A latch that the thread opens when it is through with all native code. */
   readonly done: SharedArrayBuffer;
 }

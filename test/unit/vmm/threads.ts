@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ByteRing } from '../../../src/vmm/byte-ring.js';
 import type { Doorbell } from '../../../src/vmm/doorbell.js';
+import type { FlowLimit } from '../../../src/vmm/flow-limit.js';
 import type { Latch } from '../../../src/vmm/latch.js';
 import type { RemoteReply } from '../../../src/vmm/machine/remote-device.js';
 import type { RingSink } from '../../../src/vmm/machine/ring-sink.js';
@@ -10,6 +11,7 @@ import type { RemoteVcpu, VcpuLink } from '../../../src/vmm/machine/vcpu-link.js
 export interface ThreadModules {
   readonly ByteRing: typeof ByteRing;
   readonly Doorbell: typeof Doorbell;
+  readonly FlowLimit: typeof FlowLimit;
   readonly Latch: typeof Latch;
   readonly RemoteReply: typeof RemoteReply;
   readonly RemoteVcpu: typeof RemoteVcpu;
@@ -20,6 +22,7 @@ export interface ThreadModules {
 const MODULES = [
   'byte-ring',
   'doorbell',
+  'flow-limit',
   'latch',
   'machine/remote-device',
   'machine/ring-sink',
