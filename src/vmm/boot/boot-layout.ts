@@ -150,7 +150,7 @@ export class BootLayout {
   private checkRam(range: Claim): void {
     if (this.memory.contains(range.start, range.end - range.start)) return;
     throw new ImageError(
-      `${range.what} goes to ${describe(range)}, where the machine has no RAM (it has ${Math.floor(this.memory.size / 2 ** 20)} MiB)`,
+      `${range.what} goes to ${describe(range)}, where the machine has no RAM (it has ${Math.floor(this.memory.size / 2 ** 20)} MiB): give it more memory, or link the kernel elsewhere`,
       { start: range.start, end: range.end, memory: this.memory.size },
     );
   }

@@ -65,9 +65,7 @@ export class GuestMemory {
     }
     const total = Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
     const low = Math.min(total, MMIO_HOLE_START);
-    const segments: RamSegment[] = [
-      segmentOf(allocateShared(reserve + low), 0, low, reserve),
-    ];
+    const segments: RamSegment[] = [segmentOf(allocateShared(reserve + low), 0, low, reserve)];
     for (let rest = total - low, gpa = HIGH_RAM_START; rest > 0;) {
       const part = Math.min(rest, MAX_SEGMENT);
       segments.push(segmentOf(allocateShared(part), gpa, part, 0));
