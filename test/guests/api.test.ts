@@ -20,6 +20,7 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     await using machine = await createMachine({ accel, kernel: guestPath('idle.elf') });
     const run = machine.run();
     await machine.serial.waitFor('idle.started');
+    await vi.waitUntil(async () => (await machine.vcpu()).activity === 'halted');
     const before = await machine.vcpu();
     await machine.setVcpu({ ...before, registers: { ...before.registers, r15: 0x1234_5678_9abc_def0n } });
     const after = await machine.vcpu();
