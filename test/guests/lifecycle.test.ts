@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import {
+  AcceleratorError,
   BusConflictError,
   ConfigError,
   createMachine,
@@ -184,13 +185,22 @@ onEachAccelerator('a machine that runs', accel => {
   });
 });
 
+type Refusal = readonly [
+  title: string,
+  options: Partial<MachineOptions>,
+  type: new (...args: never[]) => Error,
+  message: RegExp,
+];
+
+const NO_KVM_DEVICE: Refusal = [
+  'an accelerator that is none',
+  { kvmDevice: '/dev/null' },
+  AcceleratorError,
+  /^\/dev\/null is not a KVM device$/,
+];
+
 onEachAccelerator('a machine that cannot be made', accel => {
-  const CASES: readonly (readonly [
-    string,
-    Partial<MachineOptions>,
-    new (...args: never[]) => Error,
-    RegExp,
-  ])[] = [
+  const CASES: readonly Refusal[] = [
     ['a kernel that is none', { kernel: new Uint8Array(64) }, ImageError, /./],
     [
       'a device where another is',
@@ -228,11 +238,12 @@ onEachAccelerator('a machine that cannot be made', accel => {
       Error,
       /^no latch today$/,
     ],
-    ['an accelerator that is none', { kvmDevice: '/dev/null' }, Error, /^\/dev\/null is not a KVM device$/],
+    ...(accel === 'kvm' ? [NO_KVM_DEVICE] : []),
   ];
   for (const [title, options, type, message] of CASES) {
     test(`says why: ${title}`, async () => {
-      const made = createMachine({ accel, kernel: guestPath('hello.elf'), cpus: 2, ...options });
+      const all = { accel, kernel: guestPath('hello.elf'), cpus: 2, ...options };
+      const made = createMachine(all).then(machine => machine.close());
       await expect(made).rejects.toThrow(type);
       await expect(made).rejects.toThrow(message);
     });
@@ -250,7 +261,7 @@ onEachAccelerator('an owner that does not do its part', accel => {
         // Nobody takes more than this text, so that the guest stands still once it has sent it and filled the ring.
         const written = (): number => machine.memory.read32(BLOCKS) * FLOOD_BLOCK;
         const room = (): number => machine.serial.text.length + OUTPUT_RING - 2 * FLOOD_BLOCK;
-        await vi.waitUntil(() => written() > room(), { timeout: 40_000 });
+        await vi.waitUntil(() => written() > room(), { timeout: 200_000 });
         await machine[end]();
       }
       expect(await run).toMatchObject({ reason: end === 'timeout' ? 'timeout' : 'stopped' });
@@ -320,9 +331,11 @@ onEachAccelerator('an owner that does not do its part', accel => {
     await expect(machine.setVcpu({ ...state, registers: (() => 0) as never })).rejects.toThrow(ConfigError);
     await expect(machine.setVcpu({} as never)).rejects.toThrow();
     await expect(machine.device('no such device')).rejects.toThrow(ConfigError);
-    // Reserved bits of CR4.
-    const impossible = { ...state, system: { ...state.system, cr4: 1n << 40n } };
-    await expect(machine.setVcpu(impossible)).rejects.toMatchObject({ code: 'KVM' });
+    if (accel === 'kvm') {
+      // A reserved bit of CR4.
+      const impossible = { ...state, system: { ...state.system, cr4: 1n << 40n } };
+      await expect(machine.setVcpu(impossible)).rejects.toMatchObject({ code: 'KVM' });
+    }
     await machine.setVcpu(state);
     expect(await machine.run()).toMatchObject({ reason: 'halted' });
   });
@@ -458,7 +471,7 @@ onEachAccelerator('what a machine takes from the process', accel => {
   test('is given back when it is closed', async () => {
     for (let i = 0; i < 4; i++) await live(i);
     const before = counts();
-    for (let i = 0; i < 24; i++) await live(i);
+    for (let i = 0; i < 12; i++) await live(i);
     expect(counts()).toEqual(before);
   });
 
@@ -497,7 +510,7 @@ onEachAccelerator('the end of the process', accel => {
   /** Runs a program that imports tsvmm, to its end. */
   async function run(program: string): Promise<{ status: number | null; errors: string }> {
     const cwd = new URL('../..', import.meta.url);
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd, timeout: 40_000 });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd, timeout: 250_000 });
     let errors = '';
     child.stderr.on('data', data => (errors += String(data)));
     const [status] = (await once(child, 'close')) as [number | null];
@@ -513,14 +526,16 @@ onEachAccelerator('the end of the process', accel => {
 
   for (const cpus of [1, 4]) {
     const options = `kernel: ${KERNEL}, append: 'end=hang', cpus: ${cpus}`;
+    // Only KVM has a thread for each further CPU.
+    const inside = accel === 'kvm' ? cpus - 1 : 0;
 
     test(`does not wait for a guest that runs on ${cpus} CPUs`, async () => {
-      const body = `machine.run(); await machine.serial.waitFor('END'); await inside(${cpus} - 1); process.exit(3);`;
+      const body = `machine.run(); await machine.serial.waitFor('END'); await inside(${inside}); process.exit(3);`;
       expect(await run(program(options, body))).toEqual({ status: 3, errors: '' });
     });
 
     test(`does not wait for a guest that has not begun, on ${cpus} CPUs`, async () => {
-      expect(await run(program(options, `await inside(${cpus} - 1); process.exit(4);`))).toMatchObject({
+      expect(await run(program(options, `await inside(${inside}); process.exit(4);`))).toMatchObject({
         status: 4,
       });
     });
@@ -533,13 +548,13 @@ onEachAccelerator('the end of the process', accel => {
     test(`does not wait for a guest that waits for a device, on ${cpus} CPUs`, async () => {
       const stuck = `boot: 'elf', cpus: ${cpus}, kernel: Uint8Array.from(${STUCK}),
         devices: [{ port: ${PORT}, size: 1, device: { read: () => { reached(); return new Promise(() => {}); } } }]`;
-      const body = `machine.run(); await inside(${cpus} - 1); await started; process.exit(6);`;
+      const body = `machine.run(); await inside(${inside}); await started; process.exit(6);`;
       const before = 'let reached; const started = new Promise(resolve => (reached = resolve));';
       expect(await run(before + program(stuck, body))).toMatchObject({ status: 6 });
     });
 
     test(`comes with an error that nobody caught, on ${cpus} CPUs`, async () => {
-      const body = `machine.run(); await inside(${cpus} - 1); setImmediate(() => { throw new Error('uncaught'); });`;
+      const body = `machine.run(); await inside(${inside}); setImmediate(() => { throw new Error('uncaught'); });`;
       const { status, errors } = await run(program(options, body));
       expect(status).toBe(1);
       expect(errors).toContain('uncaught');

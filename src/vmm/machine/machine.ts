@@ -36,7 +36,7 @@ import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
 const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
 /** How long a process that ends waits for its threads, in ms. */
-const LAST_WAIT_MS = 2000;
+const LAST_WAIT_MS = 10_000;
 
 /** Bytes in front of guest RAM that an accelerator keeps its own state in. */
 const RESERVE: Readonly<Record<AcceleratorName, number>> = { kvm: 0, wasm: CORE_RESERVE };
