@@ -2,7 +2,7 @@ import { AcpiPm, SCI_IRQ } from '../../devices/legacy/acpi-pm.js';
 import { DebugConsole } from '../../devices/legacy/debug-console.js';
 import { DebugExit } from '../../devices/legacy/debug-exit.js';
 import { I8042 } from '../../devices/legacy/i8042.js';
-import { Ioapic } from '../../devices/legacy/ioapic.js';
+import { Ioapic, IOAPIC_PINS } from '../../devices/legacy/ioapic.js';
 import { Pic } from '../../devices/legacy/pic.js';
 import { Pit } from '../../devices/legacy/pit.js';
 import { PostCode } from '../../devices/legacy/post-code.js';
@@ -21,7 +21,6 @@ import { HIGH_RAM_START, MMIO_HOLE_START, type GuestMemory } from '../memory/gue
 const PORT_LIMIT = 0x1_0000;
 /** MMIO addresses are doubles: exact up to here, and beyond what any x86 processor addresses. */
 const MMIO_LIMIT = 2 ** 52;
-const IOAPIC_PINS = 24;
 const ISA_INTERRUPTS = 16;
 /** IRQ 0 is wired to IOAPIC pin 2, since pin 0 carries the PIC (MP specification 1.4, 3.6.2.1, variant with override). */
 const TIMER_PIN = 2;
