@@ -27,6 +27,10 @@ const KVM_SYSTEM_TIME = 0x4b56_4d01;
 const KVM_WALL_CLOCK_OLD = 0x11;
 const KVM_SYSTEM_TIME_OLD = 0x12;
 
+/** The performance counters that every AMD processor has: they count nothing, and read zero. */
+const PERF_COUNTERS_FIRST = 0xc001_0000;
+const PERF_COUNTERS_LAST = 0xc001_0007;
+
 const PVCLOCK_TSC_STABLE = 1;
 
 /** Registers without effect that guests read or write while they start: by number, their value after reset. */
@@ -96,6 +100,7 @@ export class Msrs {
         return this.wallClock;
       default:
         if (index >= X2APIC_FIRST && index <= X2APIC_LAST) return this.readX2apic(index);
+        if (isPerfCounter(index)) return 0n;
         return this.stored.get(index);
     }
   }
@@ -125,6 +130,7 @@ export class Msrs {
         return true;
       default:
         if (index >= X2APIC_FIRST && index <= X2APIC_LAST) return this.writeX2apic(index, value);
+        if (isPerfCounter(index)) return true;
         if (!this.stored.has(index)) return false;
         if (index === PAT && !isPat(value)) return false;
         this.stored.set(index, value);
@@ -176,6 +182,10 @@ export class Msrs {
     memory.write32(gpa + 4, Math.floor(ms / 1000));
     memory.write32(gpa + 8, Math.floor((ms % 1000) * 1e6));
   }
+}
+
+function isPerfCounter(index: number): boolean {
+  return index >= PERF_COUNTERS_FIRST && index <= PERF_COUNTERS_LAST;
 }
 
 /** Each byte is one of the six memory types. */

@@ -1,0 +1,62 @@
+import { createMachine } from 'tsvmm';
+
+/** @import { RunResult } from 'tsvmm' */
+/** @import { End } from './outcome.js' */
+/** @import { Job } from './suite.js' */
+
+const TEST_DEVICE = new URL('./test-device.js', import.meta.url);
+
+/**
+ * Runs a test on tsvmm's software CPU.
+ *
+ * @param {Job} job
+ * @returns {Promise<{ output: string, end: End }>}
+ */
+export async function runOnTsvmm({ kernel, test, needs, timeoutSeconds }) {
+  if (needs.others.length > 0) {
+    const reason = `the machine has no ${needs.others.join(', ')}`;
+    return { output: '', end: { kind: 'unavailable', reason, seconds: 0 } };
+  }
+  const machine = await createMachine({
+    kernel,
+    accel: 'wasm',
+    boot: 'multiboot1',
+    append: test.append,
+    cpus: test.cpus,
+    memory: needs.memoryMiB * 2 ** 20,
+    modules: [{ file: environment(test.cpus, needs.memoryMiB), name: 'environment' }],
+    devices: [{ module: TEST_DEVICE }],
+    timeoutMs: timeoutSeconds * 1000,
+  });
+  try {
+    const result = await machine.run();
+    return { output: machine.serial.text, end: endOf(result, timeoutSeconds) };
+  } finally {
+    await machine.close();
+  }
+}
+
+/**
+ * What a test would else ask QEMU's fw_cfg for (lib/x86/fwcfg.c).
+ *
+ * @param {number} cpus
+ * @param {number} memoryMiB
+ */
+function environment(cpus, memoryMiB) {
+  return new TextEncoder().encode(`NR_CPUS=${cpus}\nMEMSIZE=${memoryMiB}\n`);
+}
+
+/**
+ * @param {RunResult} result
+ * @param {number} timeoutSeconds
+ * @returns {End}
+ */
+function endOf({ reason, code, failure, elapsedMs }, timeoutSeconds) {
+  const seconds = elapsedMs / 1000;
+  if (reason === 'exit') return { kind: 'exit', code: code ?? 0, seconds };
+  if (reason === 'timeout') return { kind: 'timeout', reason: `after ${timeoutSeconds} s`, seconds };
+  const details = Object.entries(failure?.details ?? {}).map(
+    ([name, value]) => ` ${name}=${typeof value === 'bigint' ? `0x${value.toString(16)}` : String(value)}`,
+  );
+  return { kind: 'crash', reason: `${reason}${details.join('')}`, seconds };
+}
