@@ -1,6 +1,6 @@
-import { createMachine } from 'tsvmm';
+import { createMachine, TsvmmError } from 'tsvmm';
 
-/** @import { RunResult } from 'tsvmm' */
+/** @import { MachineOptions, RunResult } from 'tsvmm' */
 /** @import { End } from './outcome.js' */
 /** @import { Job } from './suite.js' */
 
@@ -12,12 +12,33 @@ const TEST_DEVICE = new URL('./test-device.js', import.meta.url);
  * @param {Job} job
  * @returns {Promise<{ output: string, end: End }>}
  */
-export async function runOnTsvmm({ kernel, test, needs, timeoutSeconds }) {
+export async function runOnTsvmm(job) {
+  const { needs, timeoutSeconds } = job;
   if (needs.others.length > 0) {
     const reason = `the machine has no ${needs.others.join(', ')}`;
     return { output: '', end: { kind: 'unavailable', reason, seconds: 0 } };
   }
-  const machine = await createMachine({
+  let machine;
+  try {
+    machine = await createMachine(optionsFor(job));
+  } catch (error) {
+    if (!(error instanceof TsvmmError)) throw error;
+    return { output: '', end: { kind: 'unavailable', reason: error.message, seconds: 0 } };
+  }
+  try {
+    const result = await machine.run();
+    return { output: machine.serial.text, end: endOf(result, timeoutSeconds) };
+  } finally {
+    await machine.close();
+  }
+}
+
+/**
+ * @param {Job} job
+ * @returns {MachineOptions}
+ */
+function optionsFor({ kernel, test, needs, timeoutSeconds }) {
+  return {
     kernel,
     accel: 'wasm',
     boot: 'multiboot1',
@@ -27,13 +48,7 @@ export async function runOnTsvmm({ kernel, test, needs, timeoutSeconds }) {
     modules: [{ file: environment(test.cpus, needs.memoryMiB), name: 'environment' }],
     devices: [{ module: TEST_DEVICE }],
     timeoutMs: timeoutSeconds * 1000,
-  });
-  try {
-    const result = await machine.run();
-    return { output: machine.serial.text, end: endOf(result, timeoutSeconds) };
-  } finally {
-    await machine.close();
-  }
+  };
 }
 
 /**

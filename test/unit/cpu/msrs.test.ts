@@ -14,7 +14,7 @@ function makeMsrs() {
     startup: () => undefined,
   });
   const msrs = new Msrs(apic, {
-    memory: GuestMemory.allocate(1 << 20),
+    memory: GuestMemory.allocate(2 << 20),
     wallClockAtPowerOn: () => 0,
     tscOffset: () => 0n,
     apicMoved: () => undefined,
