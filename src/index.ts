@@ -22,6 +22,7 @@ export type {
   MachineOptions,
   ModuleOption,
 } from './vmm/machine/options.js';
+export type { AcceleratorChoice } from './vmm/machine/host.js';
 export type { DeviceContext } from './vmm/machine/board.js';
 export type { EndReason, RunEnd, RunResult } from './vmm/run-result.js';
 export type { ProbeEvent, ProbeFilter } from './vmm/bus/probe.js';

@@ -1,10 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
-import { inspectHost, type KvmReport } from '../host/inspect-host.js';
+import { chooseAccelerator, formatMillions } from '../host/choose-accelerator.js';
+import { inspectKvm, type KvmReport } from '../host/inspect-host.js';
 import type { Calibration } from '../vmm/kvm/calibrate.js';
 import { KvmCap } from '../vmm/kvm/constants.js';
 import { Kvm } from '../vmm/kvm/kvm.js';
-import type { AcceleratorName } from '../vmm/machine/protocol.js';
+import type { AcceleratorChoice } from '../vmm/machine/host.js';
 
 /** What the processor says about itself. */
 type Virtualization = 'Intel VT-x' | 'AMD-V';
@@ -42,18 +43,14 @@ export interface KvmDiagnosis {
 export interface Diagnosis {
   readonly host: HostDiagnosis;
   readonly kvm: KvmDiagnosis;
-  /** What `--accel auto` takes; `null` when no accelerator works here. */
-  readonly auto: { readonly accelerator: AcceleratorName | null; readonly why: string };
+  /** What `--accel auto` takes. */
+  readonly auto: AcceleratorChoice;
 }
 
-/** Looks at the host; takes up to a second where KVM emulates. */
+/** Looks at the host. */
 export function diagnose(kvmDevice: string): Diagnosis {
-  const report = inspectHost(kvmDevice);
-  return {
-    host: diagnoseHost(),
-    kvm: diagnoseKvm(kvmDevice, report.kvm),
-    auto: { accelerator: report.auto ?? null, why: whyChosen(report.kvm) },
-  };
+  const report = inspectKvm(kvmDevice);
+  return { host: diagnoseHost(), kvm: diagnoseKvm(kvmDevice, report), auto: chooseAccelerator(report) };
 }
 
 function diagnoseHost(): HostDiagnosis {
@@ -97,13 +94,6 @@ const CAPABILITIES = Object.keys(KvmCap).filter(name =>
   Number.isNaN(Number(name)),
 ) as (keyof typeof KvmCap)[];
 
-function whyChosen(report: KvmReport): string {
-  if (!report.usable) return 'no accelerator works on this host';
-  return report.speed.hardware
-    ? 'it works, and at hardware speed'
-    : 'it is slow here, but the only accelerator there is';
-}
-
 /** What /proc/cpuinfo says of hardware virtualization, where there is one. */
 function virtualization(): Virtualization | null {
   const info = unlessMissing(() => readFileSync('/proc/cpuinfo', 'utf8')) ?? '';
@@ -129,11 +119,7 @@ function unlessMissing<T>(read: () => T): T | undefined {
 
 /** The diagnosis as text for people, several lines, ending in a newline. */
 export function formatDiagnosis({ host, kvm, auto }: Diagnosis): string {
-  const rows = [
-    ...hostRows(host),
-    ...kvmRows(kvm),
-    ['auto', auto.accelerator === null ? `nothing: ${auto.why}` : `${auto.accelerator}: ${auto.why}`],
-  ];
+  const rows = [...hostRows(host), ...kvmRows(kvm), ['auto', `${auto.name}, since ${auto.why}`]];
   const width = Math.max(...rows.map(([title]) => title.length));
   return rows.map(([title, text]) => `${title.padEnd(width)}  ${text}\n`).join('');
 }
@@ -171,9 +157,8 @@ function kvmRows({ device, problem, modules, capabilities, limits, speed }: KvmD
 }
 
 function formatSpeed({ instructionsPerSecond, exitNs, hardware }: Calibration): string {
-  const millions = (instructionsPerSecond / 1e6).toPrecision(2);
   const why = hardware
     ? 'the processor executes guest code itself'
     : 'no hardware virtualization is under this KVM, it emulates unmodified guests';
-  return `${Number(millions)} million guest instructions a second, ${Math.round(exitNs)} ns a port exit: ${why}`;
+  return `${formatMillions(instructionsPerSecond)} million guest instructions a second, ${Math.round(exitNs)} ns a port exit: ${why}`;
 }

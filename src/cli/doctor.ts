@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { KVM_DEVICE } from '../vmm/machine/options.js';
 import { writeStdout } from './output.js';
 import { once, parsePath } from './parse.js';
 
@@ -12,7 +13,7 @@ export function doctorCommand(): Command {
     .addOption(
       new Option('--kvm-device <path>', 'the KVM device')
         .argParser(once('--kvm-device', parsePath))
-        .default('/dev/kvm'),
+        .default(KVM_DEVICE),
     )
     .option('--json', 'print everything as JSON')
     .action(doctor);

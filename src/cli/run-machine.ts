@@ -43,10 +43,11 @@ export async function runMachine(
 }
 
 function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: MachineOptions): void {
-  const { bootProtocol, memory } = machine;
+  const { accelerator, bootProtocol, memory } = machine;
   tell(
     `boots ${kernel} by ${bootProtocol.title} (${bootProtocol.name}), ${memory.size / 2 ** 20} MiB, CPUs: ${cpus}`,
   );
+  tell(`accelerator: ${accelerator.name}, since ${accelerator.why}`);
   if (append !== '') tell(`command line: ${append}`);
 }
 

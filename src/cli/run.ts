@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
-import type { MachineOptions, ModuleOption } from '../vmm/machine/options.js';
+import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
@@ -27,7 +27,7 @@ interface RunFlags {
   readonly serial?: readonly string[];
   readonly timeout?: number;
   readonly exitOn?: string | RegExp;
-  readonly kvmDevice: string;
+  readonly kvmDevice?: string;
   readonly acpi: boolean;
   readonly verbose?: true;
 }
@@ -70,7 +70,7 @@ function options(): Option[] {
   return [
     single(
       '--accel <name>',
-      `what executes the guest: ${list(accelerators)}`,
+      `what executes the guest: ${list(accelerators)}; auto is KVM where it has hardware under it, else wasm`,
       parseChoice(accelerators),
     ).default('auto'),
     single('-m, --memory <size>', 'RAM', parseMemory).default(256 << 20, '256M'),
@@ -92,7 +92,7 @@ function options(): Option[] {
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
-    single('--kvm-device <path>', 'the KVM device', parsePath).default('/dev/kvm'),
+    single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
     new Option('-v, --verbose', 'say on stderr what is done and how the run ended'),
   ];
 }
@@ -127,8 +127,8 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     memory,
     cpus,
     boot,
-    kvmDevice,
     acpi,
+    ...(kvmDevice !== undefined && { kvmDevice }),
     ...(initrd !== undefined && { initrd }),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(exitOn !== undefined && { exitOn }),

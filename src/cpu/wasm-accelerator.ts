@@ -1,6 +1,7 @@
 import { AcceleratorError, ConfigError } from '../errors.js';
 import type { Accelerator, VmOptions } from '../vmm/accelerator.js';
-import { MAX_VCPUS, RAM } from './core/layout.js';
+import { RAM } from './core/layout.js';
+import { WASM_LIMITS } from './limits.js';
 import { WasmVm } from './wasm-vm.js';
 
 /** Bytes that this accelerator needs in front of guest RAM: `GuestMemory.allocate(size, CORE_RESERVE)`. */
@@ -21,10 +22,11 @@ export class WasmAccelerator implements Accelerator {
         reserve: CORE_RESERVE,
       });
     }
-    if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_VCPUS) {
-      throw new ConfigError(`cpus must be between 1 and ${MAX_VCPUS} on the software CPU, not ${cpus}`, {
-        cpus,
-      });
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > WASM_LIMITS.cpus) {
+      throw new ConfigError(
+        `cpus must be between 1 and ${WASM_LIMITS.cpus} on the software CPU, not ${cpus}`,
+        { cpus },
+      );
     }
     return new WasmVm(options);
   }

@@ -1,12 +1,8 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
-import type { Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
-import type {
-  AcceleratorName,
-  FromWorker,
-  ToWorker,
-  VcpuThreadSetup,
-  WorkerSetup,
-} from '../vmm/machine/protocol.js';
+import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
+import { KVM_DEVICE } from '../vmm/machine/options.js';
+import type { FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from '../vmm/machine/protocol.js';
+import type { KvmReport } from './inspect-host.js';
 import { interruptThread } from './kick-signal.js';
 import { startMachineThread } from './machine-worker-thread.js';
 import { readWholeFile } from './read-file.js';
@@ -41,8 +37,14 @@ export const nodeHost: Host = {
 
   interrupt: interruptThread,
 
-  chooseAccelerator(): Promise<AcceleratorName> {
-    return Promise.resolve('kvm');
+  async chooseAccelerator(machine): Promise<AcceleratorChoice> {
+    const [{ inspectKvm }, { chooseAccelerator }] = await Promise.all([
+      import('./inspect-host.js'),
+      import('./choose-accelerator.js'),
+    ]);
+    // What it measured once stays true as long as the process lives; what was missing may have come.
+    if (!kvm?.usable) kvm = inspectKvm(KVM_DEVICE);
+    return chooseAccelerator(kvm, machine);
   },
 
   onExit(action: () => void): () => void {
@@ -54,6 +56,9 @@ export const nodeHost: Host = {
     };
   },
 };
+
+/** What this process knows of the host's KVM. */
+let kvm: KvmReport | undefined;
 
 /** Behind one listener: Node warns of more than ten on one event. */
 const exitActions = new Set<() => void>();

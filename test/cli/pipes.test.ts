@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:f
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
+import { guestPath } from '../guests/harness.js';
 import { LONG_CONVERSATION, longConversation } from './conversation.js';
 import { MAIN, makeFifo, startTsvmm, statusOf, temporaryFolder, Transcript } from './tsvmm.js';
 
@@ -29,7 +29,7 @@ async function said(child: ChildProcess, text: string): Promise<void> {
   expect(data).toBe(text);
 }
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('stdio on pipes', () => {
+describe('stdio on pipes', () => {
   test('passes everything both ways', async () => {
     const { input, output } = longConversation(LONG_CONVERSATION);
     const child = startTsvmm(ECHO, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -95,7 +95,7 @@ describe.skipIf(NO_ACCELERATOR !== undefined)('stdio on pipes', () => {
   });
 });
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('stdout that cannot take the output', () => {
+describe('stdout that cannot take the output', () => {
   test('a reader that leaves ends the run', async () => {
     const child = startTsvmm(ECHO, { stdio: ['pipe', 'pipe', 'pipe'] });
     const stderr = new Transcript(child.stderr!);

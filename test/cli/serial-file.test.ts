@@ -4,13 +4,13 @@ import { ReadStream } from 'node:tty';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { PseudoTerminal } from '../../src/host/pty.js';
 import { parseGuestOutput } from '../guests/protocol.js';
-import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
+import { guestPath } from '../guests/harness.js';
 import { makeFifo, startTsvmm, statusOf, temporaryFolder, Transcript, tsvmm } from './tsvmm.js';
 
 const HELLO = guestPath('hello.elf');
 const { O_RDWR, O_RDONLY, O_NONBLOCK } = constants;
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('--serial file:', () => {
+describe('--serial file:', () => {
   test('writes what stdio would show, in place of what was there', async () => {
     const path = join(temporaryFolder(), 'com1.log');
     writeFileSync(path, 'x'.repeat(100_000));
@@ -93,7 +93,7 @@ describe.skipIf(NO_ACCELERATOR !== undefined)('--serial file:', () => {
   });
 });
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('--serial none', () => {
+describe('--serial none', () => {
   test('drops the output', async () => {
     expect(await tsvmm(['run', '--serial', 'none', HELLO])).toEqual({ status: 0, stdout: '', stderr: '' });
   });

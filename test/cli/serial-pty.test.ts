@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
+import { guestPath } from '../guests/harness.js';
 import { longConversation } from './conversation.js';
 import { startTsvmm, statusOf, Transcript } from './tsvmm.js';
 
@@ -53,7 +53,7 @@ async function serve(...guest: readonly string[]): Promise<{
   return { child, path };
 }
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('--serial pty', () => {
+describe('--serial pty', () => {
   test('tells its name; who opens it sees the first output and talks to the guest', async () => {
     const { child, path } = await serve(...ECHO);
     const visitor = new Visitor(path);

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
+import { guestPath } from '../guests/harness.js';
 import { longConversation } from './conversation.js';
 import { MAIN, startTsvmm, statusOf, temporaryFolder, Transcript } from './tsvmm.js';
 
@@ -46,7 +46,7 @@ async function sayAsNextClient(path: string, text: string): Promise<Transcript> 
   }
 }
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('--serial unix:', () => {
+describe('--serial unix:', () => {
   test('a client that comes late sees the first output; the socket is removed', async () => {
     const { child, path } = await serve(ECHO);
     const client = await connectTo(path);

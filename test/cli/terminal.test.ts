@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { guestPath, NO_ACCELERATOR } from '../guests/harness.js';
+import { guestPath } from '../guests/harness.js';
 import { TestTerminal } from './terminal.js';
 import { statusOf } from './tsvmm.js';
 
@@ -7,7 +7,7 @@ const ECHO = ['run', guestPath('echo.elf'), '--', 'mode=polled'];
 const IDLE = ['run', guestPath('idle.elf')];
 const CTRL_A = '\x01';
 
-describe.skipIf(NO_ACCELERATOR !== undefined)('on a terminal', () => {
+describe('on a terminal', () => {
   test('keys reach the guest raw, and the terminal is given back', async () => {
     const terminal = new TestTerminal();
     const before = terminal.mode;

@@ -12,8 +12,8 @@ const SOFTWARE = process.env['TSVMM_IN_QEMU'] === undefined ? (['wasm'] as const
 export const ACCELERATORS = [...(host.kvm.usable ? (['kvm'] as const) : []), ...SOFTWARE];
 export type TestAccelerator = (typeof ACCELERATORS)[number];
 
-/** Why `--accel auto` finds nothing here, for the message of what is skipped. */
-export const NO_ACCELERATOR = host.kvm.usable ? undefined : host.kvm.why;
+/** Why there is no KVM here, for the message of what is skipped. */
+export const NO_KVM = host.kvm.usable ? undefined : host.kvm.why;
 
 /** True where KVM has the processor execute guest code itself. */
 export const HARDWARE = host.kvm.usable && host.kvm.speed.hardware;
@@ -47,11 +47,11 @@ export async function runGuest(name: string, options: Omit<MachineOptions, 'kern
   return { result, text, report: parseGuestOutput(text) };
 }
 
-/** Defines the same tests for each accelerator that the host has; says so where it has none. */
+/** Defines the same tests for each accelerator that the host has; says why where KVM is not one of them. */
 export function onEachAccelerator(title: string, define: (accel: TestAccelerator) => void): void {
   describe(title, () => {
     for (const accel of ACCELERATORS) describe(accel, () => define(accel));
-    if (NO_ACCELERATOR !== undefined) test('kvm', ({ skip }) => skip(NO_ACCELERATOR));
+    if (NO_KVM !== undefined) test('kvm', ({ skip }) => skip(NO_KVM));
   });
 }
 

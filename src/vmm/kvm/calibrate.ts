@@ -10,28 +10,26 @@ import { KvmAccelerator } from './kvm-accelerator.js';
 import { KvmError } from './kvm-error.js';
 
 /**
- * The calibration guest, 32-bit code:
+ * The calibration guest, 32-bit code: asks how many rounds to loop, loops, asks again.
  * ```
- *   b9 imm32    mov   ecx, rounds
- *   49          dec   ecx
+ *   e5 80       in    eax, 0x80
+ *   48          dec   eax
  *   75 fd       jnz   -3
- *   e6 80       out   0x80, al
- *   eb f4       jmp   -12
+ *   eb f9       jmp   -7
  * ```
  */
-function guestCode(rounds: number): Uint8Array {
-  const code = new Uint8Array([0xb9, 0, 0, 0, 0, 0x49, 0x75, 0xfd, 0xe6, 0x80, 0xeb, 0xf4]);
-  new DataView(code.buffer).setUint32(1, rounds, true);
-  return code;
-}
+const GUEST_CODE = new Uint8Array([0xe5, 0x80, 0x48, 0x75, 0xfd, 0xeb, 0xf9]);
 
 const ENTRY = 0x10_0000;
 const MEMORY = 2 << 20;
 const INSTRUCTIONS_A_ROUND = 2;
-/** Enough to tell hardware from emulation, and over in 20 ms on a host that emulates. */
-const FIRST_ROUNDS = 10_000;
-/** Guest code that hardware executes runs long enough for the exits not to count. */
-const LONG_ROUNDS = 20_000_000;
+/** The first loop: about a millisecond on a host that emulates. */
+const FIRST_ROUNDS = 1000;
+const ROUNDS_FACTOR = 4;
+/** A loop of this many ns is long enough: what an exit costs more or less does not count. */
+const LONG_ENOUGH = 1e6;
+/** Of so many measurements of the same thing the shortest counts: the host may have had something else to do. */
+const SAMPLES = 3;
 /** Below this, a processor of our time does not execute the guest's instructions itself. */
 const SLOWEST_HARDWARE = 50e6;
 const TIME_LIMIT = 5e9;
@@ -47,59 +45,89 @@ export interface Calibration {
 
 /**
  * Measures what KVM really does with guest code: there are hosts whose /dev/kvm has no hardware virtualization under
- * it. Takes a few ms with hardware, about a tenth of a second without.
+ * it. Takes some ms.
  * @throws AcceleratorError when there is no usable KVM
  */
 export function calibrate(device?: string): Calibration {
-  const exitNs = measure(1, device);
-  const first = (measure(FIRST_ROUNDS, device) - exitNs) / (FIRST_ROUNDS * INSTRUCTIONS_A_ROUND);
-  const quick = first < 1e9 / SLOWEST_HARDWARE;
-  const perInstruction = quick
-    ? (measure(LONG_ROUNDS, device) - exitNs) / (LONG_ROUNDS * INSTRUCTIONS_A_ROUND)
-    : first;
-  return { instructionsPerSecond: 1e9 / perInstruction, exitNs, hardware: quick };
+  const samples = new Samples();
+  const reason = runGuest(samples, device);
+  if (!samples.complete) throw new KvmError(`the calibration guest did not run: ${reason}`);
+  const instructionNs = (samples.loopNs - samples.exitNs) / (samples.rounds * INSTRUCTIONS_A_ROUND);
+  const instructionsPerSecond = 1e9 / instructionNs;
+  const hardware = instructionsPerSecond >= SLOWEST_HARDWARE;
+  return { instructionsPerSecond, exitNs: samples.exitNs, hardware };
 }
 
-/** The median time in ns between two exits of a guest that loops `rounds` times between them. */
-function measure(rounds: number, device?: string): number {
+/** Times between exits: loops of one round first, then ever longer ones. */
+class Samples {
+  /** Of the loops that are being measured. */
+  rounds = 1;
+  /** The shortest time between two exits with one round between them. */
+  exitNs = Infinity;
+  /** The shortest time of a loop of {@link rounds}. */
+  loopNs = Infinity;
+  complete = false;
+  private taken = 0;
+  private last = NaN;
+
+  /** The guest is through with its loop. @returns rounds of the next one */
+  next(): number {
+    const now = performance.now();
+    const ns = (now - this.last) * 1e6;
+    // The guest's first exit ends no loop.
+    if (!Number.isNaN(ns)) this.take(ns);
+    this.last = performance.now();
+    return this.rounds;
+  }
+
+  private take(ns: number): void {
+    this.loopNs = Math.min(this.loopNs, ns);
+    if (++this.taken < SAMPLES) return;
+    this.taken = 0;
+    if (this.rounds === 1) this.exitNs = this.loopNs;
+    else if (this.loopNs - this.exitNs >= LONG_ENOUGH) {
+      this.complete = true;
+      return;
+    }
+    this.rounds = Math.max(FIRST_ROUNDS, this.rounds * ROUNDS_FACTOR);
+    this.loopNs = Infinity;
+  }
+}
+
+/** Runs the calibration guest until the samples are complete. @returns why it stopped */
+function runGuest(samples: Samples, device?: string): string {
   const memory = GuestMemory.allocate(MEMORY);
-  memory.write(ENTRY, guestCode(rounds));
-  const layout = new BootLayout(memory);
+  memory.write(ENTRY, GUEST_CODE);
   const doorbell = new Doorbell(Doorbell.allocate());
-  const samples = rounds > 1e6 ? 3 : 9;
-  const times: number[] = [];
   const time = new HostTime();
   time.start();
   const handlers: ExitHandlers = {
     ...NO_DEVICES,
-    pioWrite: () => {
-      times.push(performance.now());
-      if (times.length > samples) doorbell.raise();
+    pioRead: () => {
+      const rounds = samples.next();
+      if (samples.complete) doorbell.raise();
+      return rounds;
     },
   };
-  const clock = new MachineClock(time);
   const vm = new KvmAccelerator(device).createVm({
     memory,
     cpus: 1,
     handlers,
-    clock,
+    clock: new MachineClock(time),
     doorbell: doorbell.buffer,
   });
   try {
     const [vcpu] = vm.vcpus;
     const before = vcpu.getState();
-    const { registers, system } = flat32(layout, ENTRY, {});
+    const { registers, system } = flat32(new BootLayout(memory), ENTRY, {});
     vcpu.setState({
       registers,
       system: { ...system, apicBase: before.system.apicBase },
       activity: 'running',
     });
     const reason = vm.run(TIME_LIMIT);
-    if (times.length < 2)
-      throw new KvmError(`the calibration guest did not run: ${vm.failure?.reason ?? reason}`);
+    return vm.failure?.reason ?? reason;
   } finally {
     vm.close();
   }
-  const steps = times.slice(1).map((at, i) => (at - times[i]) * 1e6);
-  return steps.sort((a, b) => a - b)[steps.length >> 1];
 }

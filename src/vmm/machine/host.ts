@@ -14,10 +14,20 @@ export interface Host {
   startVcpu(setup: VcpuThreadSetup): VcpuThread;
   /** How a thread inside the guest is interrupted from the control thread. */
   readonly interrupt: Interrupter;
-  /** The accelerator that `auto` takes. */
-  chooseAccelerator(): Promise<AcceleratorName>;
+  /** The accelerator that `auto` takes for a machine of this size. */
+  chooseAccelerator(machine: {
+    readonly cpus: number;
+    readonly memoryBytes: number;
+  }): Promise<AcceleratorChoice>;
   /** Calls `action` when the process is about to end; returns how to take that back. */
   onExit(action: () => void): () => void;
+}
+
+/** What executes the guest, and for what reason. */
+export interface AcceleratorChoice {
+  readonly name: AcceleratorName;
+  /** For people, the middle of a sentence. */
+  readonly why: string;
 }
 
 export interface WorkerLink {

@@ -17,8 +17,14 @@ import { GuestMemory } from '../memory/guest-memory.js';
 import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { CustomDevices } from './custom-devices.js';
-import type { Host, VcpuThread, WorkerLink } from './host.js';
-import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
+import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from './host.js';
+import {
+  checkOptions,
+  KVM_DEVICE,
+  type CheckedOptions,
+  type FileSource,
+  type MachineOptions,
+} from './options.js';
 import {
   MAX_PROBE_BATCHES,
   type AcceleratorName,
@@ -61,6 +67,8 @@ export class Machine {
   readonly serialPorts: readonly SerialPort[];
   /** Bytes that the guest writes to port 0xE9. */
   readonly debugConsole: SerialPort;
+  /** What executes the guest, and why that. */
+  readonly accelerator: AcceleratorChoice;
   /** The boot protocol by which the kernel is entered. */
   readonly bootProtocol: BootProtocol;
 
@@ -92,6 +100,7 @@ export class Machine {
   ) {
     const { memory, accelerator, protocol } = parts;
     this.memory = memory;
+    this.accelerator = accelerator;
     this.bootProtocol = protocol;
     this.doorbell = new Doorbell(Doorbell.allocate(), host.interrupt);
     const serialOut = rings(options.serialPorts, OUTPUT_RING);
@@ -109,8 +118,8 @@ export class Machine {
     const reply = new RemoteReply(RemoteReply.allocate());
     this.custom = new CustomDevices(options.devices ?? [], memory, reply, message => this.post(message));
     this.worker = host.startMachine({
-      accelerator,
-      kvmDevice: options.kvmDevice ?? '/dev/kvm',
+      accelerator: accelerator.name,
+      kvmDevice: options.kvmDevice ?? KVM_DEVICE,
       cpus: options.cpus,
       memory: memory.handle,
       doorbell: this.doorbell.buffer,
@@ -144,13 +153,13 @@ export class Machine {
   static async create(options: MachineOptions, host: Host): Promise<Machine> {
     const checked = checkOptions(options);
     const [accelerator, image, initrd, modules] = await Promise.all([
-      checked.accel === 'auto' ? host.chooseAccelerator() : checked.accel,
+      chooseAccelerator(checked, host),
       readSource(host, checked.kernel, 'kernel'),
       checked.initrd === undefined ? undefined : readModule(host, checked.initrd, 'initrd'),
       Promise.all((checked.modules ?? []).map(module => readModule(host, module, 'module'))),
     ]);
     const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
-    const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator]);
+    const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator.name]);
     const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, memory, protocol });
@@ -430,7 +439,7 @@ export class Machine {
 }
 
 interface MachineParts {
-  readonly accelerator: Awaited<ReturnType<Host['chooseAccelerator']>>;
+  readonly accelerator: AcceleratorChoice;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
 }
@@ -442,6 +451,13 @@ function writeFirmwareTables(
 ): number | undefined {
   writeMpTable(memory, cpus);
   return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
+}
+
+async function chooseAccelerator(options: CheckedOptions, host: Host): Promise<AcceleratorChoice> {
+  const { accel, kvmDevice } = options;
+  if (accel !== 'auto') return { name: accel, why: 'it was asked for' };
+  if (kvmDevice !== undefined) return { name: 'kvm', why: 'its device was named' };
+  return host.chooseAccelerator(options);
 }
 
 function closedError(): TsvmmError {

@@ -60,8 +60,12 @@ export interface MachineOptions {
   readonly memory?: number | string;
   /** Virtual CPUs; 1 by default. */
   readonly cpus?: number;
+  /**
+   * What executes the guest. `auto`, the default, measures: `kvm` where the processor executes guest code itself,
+   * otherwise `wasm`.
+   */
   readonly accel?: AcceleratorName | 'auto';
-  /** The KVM device, `/dev/kvm` by default. */
+  /** The KVM device, `/dev/kvm` by default. Who names one asks for `kvm`. */
   readonly kvmDevice?: string;
   /** Serial ports, 1 to 4; 1 by default. */
   readonly serialPorts?: number;
@@ -78,6 +82,8 @@ export interface MachineOptions {
 const MAX_TIMEOUT = 2 ** 31 - 1;
 /** Interrupts that the board has. */
 const INTERRUPTS = 24;
+/** Linux's KVM. */
+export const KVM_DEVICE = '/dev/kvm';
 const DEFAULT_MEMORY = 256 << 20;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 

@@ -1,4 +1,4 @@
-import type { Host, VcpuThread, WorkerLink } from '../../../../src/vmm/machine/host.js';
+import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from '../../../../src/vmm/machine/host.js';
 import type {
   FromWorker,
   ToWorker,
@@ -91,8 +91,8 @@ export class FakeHost implements Host {
     return thread;
   }
 
-  chooseAccelerator(): Promise<'kvm'> {
-    return Promise.resolve('kvm');
+  chooseAccelerator(): Promise<AcceleratorChoice> {
+    return Promise.resolve({ name: 'kvm', why: 'it is a fake' });
   }
 
   onExit(action: () => void): () => void {
