@@ -48,5 +48,5 @@ _Noreturn void boot_end(void);
 
 static inline const void *boot_pointer(uint64_t address)
 {
-  return (const void *)address;
+  return (const void *)(uintptr_t)address;
 }

@@ -39,35 +39,35 @@ static inline void out32(uint16_t port, uint32_t value)
 }
 
 // Single moves of the given width: a compiler may not split, join or reorder them.
-static inline uint8_t mmio_read8(uint64_t address)
+static inline uint8_t mmio_read8(uintptr_t address)
 {
   uint8_t value;
   __asm__ volatile("movb (%1), %0" : "=q"(value) : "r"(address) : "memory");
   return value;
 }
 
-static inline uint16_t mmio_read16(uint64_t address)
+static inline uint16_t mmio_read16(uintptr_t address)
 {
   uint16_t value;
   __asm__ volatile("movw (%1), %0" : "=r"(value) : "r"(address) : "memory");
   return value;
 }
 
-static inline uint32_t mmio_read32(uint64_t address)
+static inline uint32_t mmio_read32(uintptr_t address)
 {
   uint32_t value;
   __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
   return value;
 }
 
-static inline uint64_t mmio_read64(uint64_t address)
+static inline uint64_t mmio_read64(uintptr_t address)
 {
   uint64_t value;
   __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(address) : "memory");
   return value;
 }
 
-static inline void mmio_write32(uint64_t address, uint32_t value)
+static inline void mmio_write32(uintptr_t address, uint32_t value)
 {
   __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory");
 }

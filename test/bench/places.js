@@ -8,7 +8,7 @@ export const CLI = place('dist/bundle/main.js');
 
 /**
  * A guest's kernel.
- * @param {'exits' | 'hello' | 'idle'} name
+ * @param {'exits' | 'hello' | 'idle' | 'compute' | 'compute-i386'} name
  */
 export const guest = name => place(`guests/build/${name}.elf`);
 

@@ -1,4 +1,5 @@
 import { cpus, release } from 'node:os';
+import { formatColumns } from './table.js';
 
 /**
  * One line of the report.
@@ -14,7 +15,8 @@ import { cpus, release } from 'node:os';
 
 /**
  * What a figure is to be. Ratios are to the peer; differences and values have the figure's unit.
- * @typedef {{ readonly kind: 'ratio' | 'difference' | 'value', readonly most: number }} Bar
+ * @typedef {{ readonly kind: 'ratio' | 'difference' | 'value' } &
+ *   ({ readonly most: number } | { readonly least: number })} Bar
  */
 
 /**
@@ -30,7 +32,9 @@ export function figure(name, unit, value, more = {}) {
 
 /** @param {Figure} figure */
 function isMet({ bar, value, compared }) {
-  return bar === undefined ? undefined : (bar.kind === 'value' ? value : (compared ?? NaN)) <= bar.most;
+  if (bar === undefined) return undefined;
+  const judged = bar.kind === 'value' ? value : (compared ?? NaN);
+  return 'most' in bar ? judged <= bar.most : judged >= bar.least;
 }
 
 /** What a reader must know of the host to compare two reports. */
@@ -58,16 +62,7 @@ export function formatTable(figures) {
       { true: 'met', false: 'missed', undefined: '' }[String(isMet(figure))] ?? '',
     ]),
   ];
-  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)));
-  const alignRight = [false, true, true, false, true, true, false];
-  return rows
-    .map(row =>
-      row
-        .map((cell, i) => (alignRight[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return formatColumns(rows, [false, true, true, false, true, true, false]);
 }
 
 /** @param {readonly Figure[]} figures */
@@ -84,11 +79,13 @@ function formatCompared({ compared, unit, bar }) {
 /** @param {Figure} figure */
 function formatBar({ bar, unit }) {
   if (!bar) return '';
-  return {
-    ratio: `× ${bar.most.toFixed(2)}`,
-    difference: `+${bar.most} ${unit}`,
-    value: `${bar.most} ${unit}`,
+  const limit = 'most' in bar ? bar.most : bar.least;
+  const text = {
+    ratio: `× ${limit.toFixed(2)}`,
+    difference: `+${limit} ${unit}`,
+    value: `${limit} ${unit}`,
   }[bar.kind];
+  return 'most' in bar ? text : `≥ ${text}`;
 }
 
 /** @param {number} value */

@@ -3,6 +3,7 @@ import { accessSync, constants, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measureAllocation } from './allocation.js';
 import { measureColdStart } from './cold-start.js';
+import { measureCompute } from './compute.js';
 import { measureExitCost } from './exit-cost.js';
 import { measureIdle } from './idle.js';
 import { measureMemory } from './memory.js';
@@ -11,11 +12,15 @@ import { formatTable, toJson } from './report.js';
 const HELP = `Usage: npm run bench -- [options] [section…]
 
 Measures tsvmm against its peers on this machine: in one run and in turn, so that the ratios hold where the figures do
-not. Sections: exits allocation cold-start idle memory; all of them by default.
+not. Sections: exits allocation cold-start idle memory, which measure the machine on KVM and are the default; cpu,
+which measures the software CPU on a compute guest, beside QEMU TCG and v86.
 
-  --rounds N      rounds of everything that is compared (default 9; cold-start: 15)
+  --rounds N      rounds of everything that is compared (default 9; cold-start: 15, cpu: 5)
   --exits N       exits of one run of the guest (default 50000)
-  --clock CLOCK   processor (default) or wall: what exits are timed by
+  --clock CLOCK   what is timed by: processor or wall (default: exits by processor, cpu by wall)
+  --loop NAME     cpu: this loop alone
+  --bits N        cpu: 64 or 32 alone
+  --kvm           cpu: tsvmm on KVM too
   --idle SECONDS  how long an idle guest is watched (default 10)
   --json FILE     write the figures there too
   --help          show this
@@ -23,15 +28,35 @@ not. Sections: exits allocation cold-start idle memory; all of them by default.
 
 const { values, positionals } = parseCommandLine();
 
-/** @type {Readonly<Record<string, () => Promise<import('./report.js').Figure[]>>>} */
+/** @typedef {import('./report.js').Figure} Figure */
+
+/**
+ * Figures, or figures and a table of their own that is shown in their place.
+ * @type {Readonly<Record<string, () => Promise<Figure[] | { figures: Figure[], text: string }>>>}
+ */
 const SECTIONS = {
   exits: () =>
-    measureExitCost({ rounds: count(values.rounds ?? '9'), exits: count(values.exits), clock: clock() }),
+    measureExitCost({
+      rounds: count(values.rounds ?? '9'),
+      exits: count(values.exits),
+      clock: clock('processor'),
+    }),
   allocation: () => measureAllocation({ rounds: count(values.rounds ?? '5') }),
   'cold-start': () => measureColdStart({ rounds: count(values.rounds ?? '15') }),
   idle: () => measureIdle({ seconds: count(values.idle) }),
   memory: () => measureMemory(),
+  cpu: () =>
+    measureCompute({
+      rounds: count(values.rounds ?? '5'),
+      clock: clock('wall'),
+      withKvm: values.kvm,
+      ...(values.loop === undefined ? {} : { loop: values.loop }),
+      ...(values.bits === undefined ? {} : { bits: count(values.bits) }),
+    }),
 };
+
+/** The sections that need KVM, and run when none is named. */
+const ON_KVM = ['exits', 'allocation', 'cold-start', 'idle', 'memory'];
 
 function parseCommandLine() {
   try {
@@ -40,7 +65,10 @@ function parseCommandLine() {
       options: {
         rounds: { type: 'string' },
         exits: { type: 'string', default: '50000' },
-        clock: { type: 'string', default: 'processor' },
+        clock: { type: 'string' },
+        loop: { type: 'string' },
+        bits: { type: 'string' },
+        kvm: { type: 'boolean', default: false },
         idle: { type: 'string', default: '10' },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -58,8 +86,9 @@ function count(text) {
   return value;
 }
 
-function clock() {
-  const { clock } = values;
+/** @param {'processor' | 'wall'} otherwise */
+function clock(otherwise) {
+  const { clock = otherwise } = values;
   return clock === 'wall' || clock === 'processor'
     ? clock
     : refuse(`'${clock}' is not a clock: processor, wall`);
@@ -76,21 +105,36 @@ function refuse(why) {
 
 async function main() {
   if (values.help) return void process.stdout.write(HELP);
-  const wanted = positionals.length > 0 ? positionals : Object.keys(SECTIONS);
+  const wanted = positionals.length > 0 ? positionals : ON_KVM;
   const unknown = wanted.find(name => !(name in SECTIONS));
   if (unknown !== undefined) refuse(`there is no section '${unknown}': ${Object.keys(SECTIONS).join(', ')}`);
+  if (values.kvm || wanted.some(name => ON_KVM.includes(name))) checkKvm();
+  /** @type {Figure[]} */
+  const all = [];
+  /** @type {Figure[]} */
+  const inTable = [];
+  for (const name of wanted) {
+    process.stderr.write(`bench: ${name}\n`);
+    const result = await SECTIONS[name]();
+    const figures = Array.isArray(result) ? result : result.figures;
+    all.push(...figures);
+    if (Array.isArray(result)) {
+      inTable.push(...figures);
+    } else {
+      process.stdout.write(`${result.text}\n\n`);
+      inTable.push(...figures.filter(figure => figure.bar !== undefined));
+    }
+  }
+  if (inTable.length > 0) process.stdout.write(`${formatTable(inTable)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${toJson(all)}\n`);
+}
+
+function checkKvm() {
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
   } catch {
     refuse('/dev/kvm is not there or may not be used: see tsvmm doctor');
   }
-  const figures = [];
-  for (const name of wanted) {
-    process.stderr.write(`bench: ${name}\n`);
-    figures.push(...(await SECTIONS[name]()));
-  }
-  process.stdout.write(`${formatTable(figures)}\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${toJson(figures)}\n`);
 }
 
 await main();

@@ -9,6 +9,14 @@ export function median(values) {
 }
 
 /**
+ * The mean of ratios: one that is twice as large and one that is half as large cancel out.
+ * @param {readonly number[]} values at least one, above 0
+ */
+export function geometricMean(values) {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/**
  * Measures several things in turn, round by round, so that whatever else the host does falls on all of them alike.
  * @template {string} K
  * @param {number} rounds

@@ -56,4 +56,12 @@ onEachAccelerator('every program of guests/', accel => {
       expect(result).toMatchObject({ reason: 'matched', status: 0 });
     });
   }
+
+  for (const bits of ['', '-i386']) {
+    test.runIf(faithful(accel))(`compute${bits} has the sums of a processor`, async () => {
+      const { report, text } = await runGuest(`compute${bits}.elf`, { accel, append: 'scale=0' });
+      expect(report.succeeded, text).toBe(true);
+      expect(report.passed).toBe(28);
+    });
+  }
 });
