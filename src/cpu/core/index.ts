@@ -1,6 +1,6 @@
 import * as L from './layout';
 import { dropAllBlocks, noteWrite } from './decode/blocks';
-import { fillOpcodeTables } from './decode/tables';
+import { fillOpcodeTables } from './decode/maps/fill';
 import { defineAlu } from './exec/alu';
 import { defineBitOperations } from './exec/bits';
 import { defineBranches } from './exec/branch';

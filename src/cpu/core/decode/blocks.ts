@@ -7,7 +7,8 @@ import { raiseGp } from '../system/fault';
 import { Decoder, decodeInstruction } from './decoder';
 import { Form, Record, RecordBit } from './record';
 import { analyseFlags } from './flow';
-import { Op, Handler, handlerOf } from './operations';
+import { Handler, handlerOf } from './handlers';
+import { Op } from './operation';
 
 /**
  * Decoded basic blocks, cached by physical address and mode. A block lies within one page; an instruction that crosses

@@ -4,9 +4,10 @@ import { translateExecute, wrap } from '../mmu/access';
 import { ramAt } from '../mmu/walk';
 import { raiseGp } from '../system/fault';
 import { Attr, Enc, Sz } from './encodings';
-import { Op, handlerOf } from './operations';
+import { handlerOf } from './handlers';
+import { Op } from './operation';
 import { Address, Form, Prefix, Record, RecordBit } from './record';
-import { Group, OpcodeMap, entryOf, groupEntryOf } from './tables';
+import { Group, OpcodeMap, entryAt, groupEntryAt } from './tables';
 
 /** Longest instruction (Intel SDM vol. 2, 2.3.11). */
 const MAX_LENGTH: u32 = 15;
@@ -110,7 +111,7 @@ export function decodeInstruction(record: usize, crossing: bool): bool {
     else if (op8 == 0x3a) { map = OpcodeMap.X3A; op8 = fetch8(); }
   }
   const column: u32 = repPrefix == 0xf3 ? 2 : repPrefix == 0xf2 ? 3 : operandPrefix ? 1 : 0;
-  entry = entryOf(map, op8, column);
+  entry = load<u32>(entryAt(map, op8, column));
   decodeOperands(record, entry, map, op8, column);
   if (abandoned) return false;
   finish(record);
@@ -238,7 +239,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
   else modrm = 0;
   if (entry & Attr.NOT64 && code == Mode.CODE64) return invalid(record);
   if (entry & Attr.GROUP) {
-    const own = groupEntryOf(op, (modrm >> 3) & 7, mod() == 3 ? 1 : 0, column);
+    const own = load<u32>(groupEntryAt(op, (modrm >> 3) & 7, mod() == 3 ? 1 : 0, column));
     if (op == Group.G7 && mod() == 3) {
       entry = systemEntry((modrm >> 3) & 7, modrm & 7, own);
     } else {

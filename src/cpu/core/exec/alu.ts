@@ -1,5 +1,6 @@
 import { FlagBit, declareFlags } from '../decode/flow';
-import { Op, define } from '../decode/operations';
+import { define } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { carry, flagsAdd, flagsLogic, flagsStep, flagsSub } from './flags';
 import {

@@ -1,7 +1,8 @@
 import * as L from '../layout';
 import { Block } from '../decode/blocks';
 import { declareFlags, FlagBit } from '../decode/flow';
-import { Op, define, defineAnySize } from '../decode/operations';
+import { define, defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Prefix, Record, RecordBit } from '../decode/record';
 import { isLong } from '../mode';
 import { farCall, farJump, farReturn } from '../system/transfer';

@@ -1,4 +1,5 @@
-import { Op, defineAnySizeHot, defineHot } from '../decode/operations';
+import { defineAnySizeHot, defineHot } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { Add, And, Dec, Inc, Neg, Not, Or, Sub, Xor } from './alu';
 import { call, callIndirect, goTo, jump, jumpIf, ret } from './branch';

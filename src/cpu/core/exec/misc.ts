@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define, defineAnySize } from '../decode/operations';
+import { define, defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record, RecordBit } from '../decode/record';
 import { cpuid, random } from '../host';
 import { Cr0, Flag, cpl, isProtected, isVm86 } from '../mode';

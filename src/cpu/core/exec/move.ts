@@ -1,6 +1,7 @@
 import * as L from '../layout';
 import { declareFlags } from '../decode/flow';
-import { Op, define, defineAnySize, defineWords } from '../decode/operations';
+import { define, defineAnySize, defineWords } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { inPlace, probeWrite, read, write } from '../mmu/access';
 import { condition } from './flags';

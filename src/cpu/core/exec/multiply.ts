@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define, defineAnySize, defineWords } from '../decode/operations';
+import { define, defineAnySize, defineWords } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { Flag } from '../mode';
 import { Vector, raise } from '../system/fault';

@@ -1,6 +1,7 @@
 import * as L from '../layout';
 import { FlagBit, declareFlags } from '../decode/flow';
-import { Op, define } from '../decode/operations';
+import { define } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { inPlace, probeWrite, read, write } from '../mmu/access';
 import { carry, setCarryOverflow, setResult } from './flags';

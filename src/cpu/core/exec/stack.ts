@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define, defineAnySize } from '../decode/operations';
+import { define, defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { probeWrite, read, write } from '../mmu/access';
 import { updateContext } from '../mmu/tlb';

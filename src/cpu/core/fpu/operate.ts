@@ -1,5 +1,5 @@
 import { Record } from '../decode/record';
-import { Op } from '../decode/operations';
+import { Op } from '../decode/operation';
 import { condition, setArithmeticFlags } from '../exec/flags';
 import { immediateOf, next, readOperand } from '../exec/operands';
 import { Exception, raise, resultSe, resultSig } from './float80';

@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, defineAnySize } from '../decode/operations';
+import { defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { hostTsc, readCr8, writeCr8 } from '../host';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf } from '../exec/operands';

@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, defineAnySize } from '../decode/operations';
+import { defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { hostReadMsr, hostTsc, hostWriteMsr } from '../host';
 import { leaveAfter, next, setRegister, targetOf } from '../exec/operands';

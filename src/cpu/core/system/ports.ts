@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define } from '../decode/operations';
+import { define } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, RecordBit } from '../decode/record';
 import { pioRead, pioWrite } from '../host';
 import { readSystem } from '../mmu/access';

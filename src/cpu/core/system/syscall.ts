@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, defineAnySize, define } from '../decode/operations';
+import { defineAnySize, define } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { leaveAfter, ripAfter, setRegister } from '../exec/operands';
 import { readFlags, writeFlags } from '../exec/flags';

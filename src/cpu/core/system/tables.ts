@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define, defineAnySize } from '../decode/operations';
+import { define, defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { read, readSystem, write, wrap } from '../mmu/access';
 import { addressOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from '../exec/operands';

@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, defineAnySize } from '../decode/operations';
+import { defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
 import { setControlWord, setStatusWord, statusWord } from '../fpu/state';

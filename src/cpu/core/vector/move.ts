@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define, defineAnySize } from '../decode/operations';
+import { define, defineAnySize } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, sourceOf, targetOf, writeOperand, cutToAddressSize } from '../exec/operands';
 import { probeWrite, read, readVector, write, writeVector } from '../mmu/access';

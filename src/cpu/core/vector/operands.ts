@@ -1,5 +1,5 @@
 import * as L from '../layout';
-import { define } from '../decode/operations';
+import { define } from '../decode/handlers';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, sourceOf, targetOf } from '../exec/operands';
 import { checkX87Exceptions } from '../fpu/state';

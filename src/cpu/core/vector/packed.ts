@@ -1,4 +1,4 @@
-import { Op } from '../decode/operations';
+import { Op } from '../decode/operation';
 import { low, mmx, onBoth, onMmx, onXmm, pair, vectorImmediate } from './operands';
 
 /** Packed integers: MMX, SSE2, SSSE3, SSE4.1, SSE4.2. */

@@ -1,5 +1,6 @@
 import * as L from '../layout';
-import { Op, define } from '../decode/operations';
+import { define } from '../decode/handlers';
+import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { addressOf, next, sourceOf, targetOf } from '../exec/operands';
 import { setArithmeticFlags } from '../exec/flags';
