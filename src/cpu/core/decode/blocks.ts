@@ -47,6 +47,8 @@ let arenaNext: usize = L.ARENA;
 /** Blocks that were decoded since the start. */
 export let decodedBlocks: u32 = 0;
 export let invalidatedBlocks: u32 = 0;
+/** Times that all blocks were thrown away. */
+export let droppedTimes: u32 = 0;
 
 @inline function pageEntry(gpa: u64): usize { return L.CODE_PAGES + <usize>((<u32>(gpa >> 12)) * L.CODE_PAGE_SIZE); }
 @inline function pieceBit(offset: u32): u64 { return <u64>1 << (offset >> 6); }
@@ -60,6 +62,7 @@ export function dropAllBlocks(): void {
   memory.fill(L.BLOCK_HASH, 0, L.BLOCK_HASH_ENTRIES * 4);
   memory.fill(L.CODE_PAGES, 0, <usize>(load<u64>(L.RAM_SIZE) >> 12) * L.CODE_PAGE_SIZE);
   arenaNext = L.ARENA;
+  droppedTimes++;
   clearAllTlbs();
 }
 
@@ -265,14 +268,13 @@ function invalidate(block: usize): void {
   invalidatedBlocks++;
   const op: usize = load<u32>(L.CURRENT_OP);
   const last = lastRecord(block);
+  unlinkFields(last);
   if (op >= block && op <= last) {
     // It is running: what comes after the current instruction has to be decoded anew.
     for (let record = op + Record.BYTE_SIZE; record <= last; record += Record.BYTE_SIZE) {
       store<u16>(record, <u16>handlerOf(Op.STOP, Form.NONE, 0), Record.HANDLER);
     }
-    store<u8>(op, load<u8>(op, Record.BITS) & ~RecordBit.LINKS, Record.BITS);
   }
-  unlinkFields(last);
 }
 
 @inline function unlinkFields(record: usize): void {

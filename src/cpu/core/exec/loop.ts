@@ -1,5 +1,5 @@
 import * as L from '../layout';
-import { Block, findBlock } from '../decode/blocks';
+import { Block, droppedTimes, findBlock } from '../decode/blocks';
 import { Record } from '../decode/record';
 import { acknowledgeInterrupt } from '../host';
 import { flushTlb, updateContext } from '../mmu/tlb';
@@ -29,9 +29,16 @@ export function lookAround(): void {
 let linkFrom: usize = 0;
 let linkBlockRip: u64 = 0;
 
-/** The branch at `op` wants to go straight to its successor the next time. Only within a page: its translation is known to hold. */
+/**
+ * The branch at `op` wants to go straight to its successor the next time. Only within a page: its translation is known
+ * to hold, and whoever throws the successor away finds the link by the page. So not from an instruction that reaches
+ * into the next page: its block is on no page's list.
+ */
 export function requestLink(op: usize, link: usize): void {
   if (load<u32>(L.MODE) & Mode.SINGLE) return;
+  const base: u32 = isLong() ? 0 : load<u32>(L.CS, L.SEGMENT_BASE);
+  const offset = (load<u32>(L.BLOCK_RIP) + base) & 0xfff;
+  if (offset + load<u16>(op, Record.START) + load<u8>(op, Record.LENGTH) > 0x1000) return;
   linkFrom = op + link;
   linkBlockRip = load<u64>(L.BLOCK_RIP);
 }
@@ -69,8 +76,10 @@ export function execute(): u32 {
     }
     const from = linkFrom;
     linkFrom = 0;
+    const dropped = droppedTimes;
     const first = findBlock();
-    if (from) link(from, first);
+    // With all blocks gone, something else lies where the branch was.
+    if (from && dropped == droppedTimes) link(from, first);
     enter(first);
   }
 }
