@@ -68,10 +68,10 @@ async function timeLoops(machine, guest, clock) {
   /** @type {Times} */
   const times = new Map();
   let started = 0;
-  const output = await runMachine(machine, guest, (line, child) => {
+  const output = await runMachine(machine, guest, (line, { pid }) => {
     const [, edge, name] = /^# (begin|end) (\S+)$/.exec(line) ?? [];
     if (name === undefined) return;
-    const now = clock === 'wall' ? performance.now() : processorTime(child.pid ?? 0) / 1e6;
+    const now = clock === 'wall' ? performance.now() : processorTime(pid) / 1e6;
     if (edge === 'begin') started = now;
     else times.set(name, now - started);
   });

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { CLI, MEMORY_MIB } from './places.js';
 
@@ -67,16 +68,34 @@ function tsvmm(accelerator, { kernel, commandLine, initrd, memoryMib = MEMORY_MI
 }
 
 /**
+ * A machine that runs.
+ * @typedef {object} Running
+ * @property {number} pid of its process
+ * @property {() => void} stop ends it; how it then ends does not matter
+ */
+
+/**
  * Boots a guest and tells each line of its serial port as it arrives.
  * @param {MachineName} name
  * @param {Guest} guest
- * @param {(line: string, child: import('node:child_process').ChildProcess) => void} onLine
+ * @param {(line: string, machine: Running) => void} onLine
  * @param {{ readonly timeoutMs?: number }} [options]
  * @returns {Promise<string>} all of the output, when the process has ended
  */
 export async function runMachine(name, guest, onLine, { timeoutMs = 300_000 } = {}) {
   const [command, ...args] = MACHINES[name].command(guest);
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const { pid } = child;
+  if (pid === undefined)
+    throw new Error(`${command} cannot be started: ${String(await once(child, 'error'))}`);
+  let isStopped = false;
+  const running = {
+    pid,
+    stop: () => {
+      isStopped = true;
+      child.kill('SIGTERM');
+    },
+  };
   let output = '';
   let lineStart = 0;
   let errors = '';
@@ -86,21 +105,14 @@ export async function runMachine(name, guest, onLine, { timeoutMs = 300_000 } = 
     for (let end = output.indexOf('\n', lineStart); end >= 0; end = output.indexOf('\n', lineStart)) {
       const line = output.slice(lineStart, end).trimEnd();
       lineStart = end + 1;
-      onLine(line, child);
+      onLine(line, running);
     }
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-  try {
-    const [status, signal] = await new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (...ended) => resolve(ended));
-    });
-    if (signal === 'SIGKILL')
-      throw new Error(`${command} took more than ${timeoutMs} ms:\n${output}${errors}`);
-    if (signal === null && !MACHINES[name].success.includes(status))
-      throw new Error(`${[command, ...args].join(' ')} ended with status ${status}:\n${output}${errors}`);
-    return output;
-  } finally {
-    clearTimeout(timer);
-  }
+  const [status, signal] = await once(child, 'close');
+  clearTimeout(timer);
+  if (isStopped || MACHINES[name].success.includes(status)) return output;
+  const how =
+    signal === 'SIGKILL' ? `took more than ${timeoutMs} ms` : `ended with status ${status ?? signal}`;
+  throw new Error(`${[command, ...args].join(' ')} ${how}:\n${output}${errors}`);
 }

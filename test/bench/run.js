@@ -2,6 +2,7 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measureAllocation } from './allocation.js';
+import { MissingInput, linuxGuest, measureLinuxBoot, measureOsvBoot, osvGuest } from './boot.js';
 import { measureColdStart } from './cold-start.js';
 import { measureCompute } from './compute.js';
 import { measureExitCost } from './exit-cost.js';
@@ -13,9 +14,10 @@ const HELP = `Usage: npm run bench -- [options] [section…]
 
 Measures tsvmm against its peers on this machine: in one run and in turn, so that the ratios hold where the figures do
 not. Sections: exits allocation cold-start idle memory, which measure the machine on KVM and are the default; cpu,
-which measures the software CPU on a compute guest, beside QEMU TCG and v86.
+which measures the software CPU on a compute guest, beside QEMU TCG and v86; linux-boot and osv-boot, which boot the
+kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both.
 
-  --rounds N      rounds of everything that is compared (default 9; cold-start: 15, cpu: 5)
+  --rounds N      rounds of everything that is compared (default 9; cold-start: 15; cpu, linux-boot, osv-boot: 5)
   --exits N       exits of one run of the guest (default 50000)
   --clock CLOCK   what is timed by: processor or wall (default: exits by processor, cpu by wall)
   --loop NAME     cpu: this loop alone
@@ -53,6 +55,8 @@ const SECTIONS = {
       ...(values.loop === undefined ? {} : { loop: values.loop }),
       ...(values.bits === undefined ? {} : { bits: count(values.bits) }),
     }),
+  'linux-boot': () => measureLinuxBoot({ rounds: count(values.rounds ?? '5') }),
+  'osv-boot': () => measureOsvBoot({ rounds: count(values.rounds ?? '5') }),
 };
 
 /** The sections that need KVM, and run when none is named. */
@@ -109,6 +113,8 @@ async function main() {
   const unknown = wanted.find(name => !(name in SECTIONS));
   if (unknown !== undefined) refuse(`there is no section '${unknown}': ${Object.keys(SECTIONS).join(', ')}`);
   if (values.kvm || wanted.some(name => ON_KVM.includes(name))) checkKvm();
+  if (wanted.includes('linux-boot')) linuxGuest();
+  if (wanted.includes('osv-boot')) osvGuest();
   /** @type {Figure[]} */
   const all = [];
   /** @type {Figure[]} */
@@ -137,4 +143,9 @@ function checkKvm() {
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (error instanceof MissingInput) refuse(error.message);
+  throw error;
+}
