@@ -45,7 +45,6 @@ const STORAGE: ReadonlyMap<number, bigint> = new Map([
   [0x17a, 0n],
   [0x17b, 0n],
   [MISC_ENABLE, 1n],
-  [0x1d9, 0n],
   [PAT, 0x0007_0406_0007_0406n],
   [0x2ff, 0n],
   ...fixedMtrrs(),

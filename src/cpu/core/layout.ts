@@ -116,8 +116,10 @@ export const CONTEXT_EPOCH = 0x4fc;
 
 /** 0 runs, 1 in HLT, 2 waits for SIPI, 3 shut down by a triple fault. */
 export const ACTIVITY = 0x500;
-/** 1: interrupts are held back for one instruction (STI, MOV SS). */
+/** Interrupts are held back for one instruction: after STI, or after MOV SS and POP SS, which hold #DB back, too. */
 export const SHADOW = 0x504;
+export const SHADOW_STI = 1;
+export const SHADOW_STACK = 2;
 /** 1: an NMI is being handled; the next waits for IRET. */
 export const NMI_BLOCKED = 0x508;
 /** Bits of EVENT_*: written by the host's local APIC, read between blocks. */
@@ -165,6 +167,9 @@ export const X87_DP = 0x698;
 export const X87_OPCODE = 0x6a0;
 export const X87_CS = 0x6a4;
 export const X87_DS = 0x6a8;
+
+/** Single step of branches: bit 1. Eight bytes. */
+export const MSR_DEBUGCTL = 0x6b0;
 
 /** Vector registers: 64 bytes each, of which XMM is the low 16; room for YMM, ZMM and 32 of them. */
 export const VECTORS = 0x800;

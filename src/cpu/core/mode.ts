@@ -42,6 +42,7 @@ export namespace Cr0 {
   export const MP: u64 = 2;
   export const EM: u64 = 4;
   export const TS: u64 = 8;
+  export const ET: u64 = 0x10;
   export const NE: u64 = 0x20;
   export const WP: u64 = 0x10000;
   export const AM: u64 = 0x40000;
@@ -84,6 +85,9 @@ export namespace Efer {
 @inline export function isProtected(): bool { return (load<u32>(L.MODE) & Mode.PROTECTED) != 0; }
 @inline export function isVm86(): bool { return (load<u32>(L.MODE) & Mode.VM86) != 0; }
 @inline export function cpl(): u32 { return load<u32>(L.CPL); }
+
+/** Bits 63 to 47 are the same (Intel SDM vol. 1, 3.3.7.1). */
+@inline export function isCanonical(address: u64): bool { return <u64>((<i64>address << 16) >> 16) == address; }
 
 const USABLE_FLAT: u32 = 0x92;
 

@@ -1,11 +1,11 @@
 import * as L from '../layout';
 import { Block, droppedTimes, findBlock } from '../decode/blocks';
-import { Record } from '../decode/record';
+import { Prefix, Record } from '../decode/record';
 import { acknowledgeInterrupt } from '../host';
 import { flushTlb, updateContext } from '../mmu/tlb';
 import { Flag, Mode, isLong, updateMode } from '../mode';
-import { hasBreakpoints, instructionBreakpoints } from '../system/debug';
-import { Vector, raise } from '../system/fault';
+import { DEBUGCTL_BTF, Dr6, hasBreakpoints, instructionBreakpoints, raiseDebug } from '../system/debug';
+import { Vector } from '../system/fault';
 import { Source, interrupt } from '../system/transfer';
 import { dispatch } from './hot';
 
@@ -70,9 +70,8 @@ export function execute(): u32 {
       if (stop) return stop;
       if (load<i32>(L.BUDGET) <= 0) return Stop.SLICE;
     }
-    if (load<u32>(L.SYSTEM_FLAGS) & Flag.TF || load<u32>(L.SHADOW) || hasBreakpoints()) {
-      runSingle();
-      continue;
+    if (load<u32>(L.SYSTEM_FLAGS) & (Flag.TF | Flag.RF) || load<u32>(L.SHADOW) || hasBreakpoints()) {
+      if (runSingle()) continue;
     }
     const from = linkFrom;
     linkFrom = 0;
@@ -95,21 +94,25 @@ export function execute(): u32 {
   store<u32>(L.CURRENT_OP, 0);
 }
 
-/** One instruction, with what single step, breakpoints and the interrupt shadow add to it. */
-function runSingle(): void {
+/**
+ * One instruction, with what single step, breakpoints and the interrupt shadow add to it.
+ * @returns false when there is nothing to add
+ */
+function runSingle(): bool {
   const flags = load<u32>(L.SYSTEM_FLAGS);
-  const linear = isLong() ? load<u64>(L.RIP) : <u64>(load<u32>(L.RIP) + load<u32>(L.CS, L.SEGMENT_BASE));
-  if (!(flags & Flag.RF)) {
-    const met = instructionBreakpoints(linear);
-    if (met) {
-      store<u32>(L.DR6, (load<u32>(L.DR6) & ~15) | met);
-      raise(Vector.DB);
-    }
-  }
+  const shadow = load<u32>(L.SHADOW);
   store<u32>(L.SYSTEM_FLAGS, flags & ~Flag.RF);
+  if (!(flags & Flag.TF) && !shadow && !hasBreakpoints()) return false;
+  const rip = load<u64>(L.RIP);
+  const stackLoaded = shadow == L.SHADOW_STACK;
+  if (!(flags & Flag.RF) && !stackLoaded) {
+    const met = instructionBreakpoints(isLong() ? rip : <u64>(<u32>rip + load<u32>(L.CS, L.SEGMENT_BASE)));
+    if (met) raiseDebug(met);
+  }
   store<u32>(L.SHADOW, 0);
   store<u32>(L.STEPPING, flags & Flag.TF);
-  store<u32>(L.DEBUG_PENDING, 0);
+  // What the loading of SS met is reported together with what this instruction meets.
+  if (!stackLoaded) store<u32>(L.DEBUG_PENDING, 0);
   store<u32>(L.MODE, load<u32>(L.MODE) | Mode.SINGLE);
   const first = findBlock();
   enter(first);
@@ -117,13 +120,23 @@ function runSingle(): void {
   updateMode();
   // What was held back, and what this instruction may have made possible.
   lookAround();
-  let met = load<u32>(L.DEBUG_PENDING);
-  if (load<u32>(L.STEPPING)) met |= 0x4000;
+  const stepping = load<u32>(L.STEPPING);
   store<u32>(L.STEPPING, 0);
-  if (met) {
-    store<u32>(L.DR6, (load<u32>(L.DR6) & ~15) | met);
-    raise(Vector.DB);
+  // A repeated string instruction that goes on: its breakpoint was met when it began.
+  if (load<u64>(L.RIP) == rip && load<u8>(first, Record.PREFIXES) & (Prefix.REP | Prefix.REPNE)) {
+    store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) | Flag.RF);
   }
+  if (load<u32>(L.SHADOW) == L.SHADOW_STACK) return true;
+  let met = load<u32>(L.DEBUG_PENDING);
+  if (stepping && !stepsOverBranches(rip, first)) met |= Dr6.BS;
+  if (met) raiseDebug(met);
+  return true;
+}
+
+/** Whether DEBUGCTL.BTF lets the instruction at `rip` pass because it is no branch that was taken. */
+function stepsOverBranches(rip: u64, record: usize): bool {
+  if (!(load<u32>(L.MSR_DEBUGCTL) & DEBUGCTL_BTF)) return false;
+  return load<u64>(L.RIP) == rip || load<u64>(L.RIP) == rip + load<u8>(record, Record.LENGTH);
 }
 
 /** Events, in the order of their priority. @returns a Stop, 0 to go on */
@@ -194,6 +207,8 @@ function deliverFault(): void {
     kind = DOUBLE_FAULT;
   }
   store<u32>(L.DELIVERING, kind);
+  // Of a fault: the instruction is met by its breakpoint once only. #DB has it set where it is one.
+  if (vector != Vector.DB) store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) | Flag.RF);
   if (!(load<u64>(L.CR0) & 1)) hasError = false;
   interrupt(vector, Source.EVENT, hasError, error);
   store<u32>(L.DELIVERING, 0);

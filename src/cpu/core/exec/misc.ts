@@ -3,30 +3,30 @@ import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record, RecordBit } from '../decode/record';
 import { cpuid, random } from '../host';
-import { Cr0, Flag, cpl, isProtected, isVm86 } from '../mode';
+import { Flag, isLong, isVm86 } from '../mode';
 import { read } from '../mmu/access';
-import { Vector, raise, raiseGp, raiseUd } from '../system/fault';
-import { Source, interrupt, interruptReturn } from '../system/transfer';
+import { Vector, raiseUd } from '../system/fault';
+import { Source, interrupt, interrupt8086, interruptReturn } from '../system/transfer';
+import { setInterruptFlag, staysIn8086 } from '../system/virtual-flags';
 import { requireCpl0 } from '../system/control';
 import { arithmeticFlags, carry, overflow, setArithmeticFlags } from './flags';
 import { lookAround } from './loop';
 import { cutToAddressSize, immediateOf, leaveAfter, next, ripAfter, segmentOf, setRegister, targetOf } from './operands';
 import { segmentLinear } from '../system/segments';
-import { isLong, Mode } from '../mode';
 
 function setFlag(flag: u32, on: bool): void { setArithmeticFlags(on ? arithmeticFlags() | flag : arithmeticFlags() & ~flag); }
 
-function checkIopl(): void {
-  if (!(load<u64>(L.CR0) & Cr0.PE)) return;
-  const iopl = (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) >> 12;
-  if ((isVm86() ? <u32>3 : cpl()) > iopl) raiseGp(0);
-}
-
 /** INT n and its kin: RIP is already behind them when the frame is made, and in front again if that faults. */
-function softwareInterrupt(op: usize, vector: u32): usize {
-  if (isVm86() && vector != 3 && vector != 4 && (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) != Flag.IOPL) raiseGp(0);
+function softwareInterrupt(op: usize, vector: u32, source: u32): usize {
   store<u64>(L.RIP, ripAfter(op));
-  interrupt(vector, Source.INSTRUCTION, false, 0);
+  interrupt(vector, source, false, 0);
+  return 0;
+}
+function interruptNumbered(op: usize): usize {
+  const vector = <u32>immediateOf<u8>(op);
+  if (!isVm86() || !staysIn8086(vector)) return softwareInterrupt(op, vector, Source.INSTRUCTION);
+  store<u64>(L.RIP, ripAfter(op));
+  interrupt8086(vector);
   return 0;
 }
 
@@ -68,12 +68,12 @@ export function defineMiscellaneous(): void {
   defineAnySize(Op.CMC, Form.NONE, (op: usize): usize => { setFlag(Flag.CF, !carry()); return next(op); });
   defineAnySize(Op.CLD, Form.NONE, (op: usize): usize => { store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~Flag.DF); return next(op); });
   defineAnySize(Op.STD, Form.NONE, (op: usize): usize => { store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) | Flag.DF); return next(op); });
-  defineAnySize(Op.CLI, Form.NONE, (op: usize): usize => { checkIopl(); store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~Flag.IF); return next(op); });
+  defineAnySize(Op.CLI, Form.NONE, (op: usize): usize => { setInterruptFlag(false); return next(op); });
   defineAnySize(Op.STI, Form.NONE, (op: usize): usize => {
-    checkIopl();
-    if (!(load<u32>(L.SYSTEM_FLAGS) & Flag.IF)) {
-      store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) | Flag.IF);
-      if (load<u8>(op, Record.BITS) & RecordBit.SHADOW_LEAVES) store<u32>(L.SHADOW, 1);
+    const before = load<u32>(L.SYSTEM_FLAGS);
+    setInterruptFlag(true);
+    if (~before & load<u32>(L.SYSTEM_FLAGS) & Flag.IF) {
+      if (load<u8>(op, Record.BITS) & RecordBit.SHADOW_LEAVES) store<u32>(L.SHADOW, L.SHADOW_STI);
       if (load<u32>(L.EVENTS)) lookAround();
     }
     return next(op);
@@ -101,14 +101,10 @@ export function defineMiscellaneous(): void {
   defineAnySize(Op.RDRAND, Form.R, randomInto);
   defineAnySize(Op.RDSEED, Form.R, randomInto);
   defineAnySize(Op.XLAT, Form.NONE, translate);
-  defineAnySize(Op.INT, Form.RI, (op: usize): usize => softwareInterrupt(op, immediateOf<u8>(op)));
-  defineAnySize(Op.INT3, Form.NONE, (op: usize): usize => softwareInterrupt(op, Vector.BP));
-  defineAnySize(Op.INTO, Form.NONE, (op: usize): usize => (overflow() ? softwareInterrupt(op, Vector.OF) : leaveAfter(op)));
-  defineAnySize(Op.INT1, Form.NONE, (op: usize): usize => {
-    store<u64>(L.RIP, ripAfter(op));
-    interrupt(Vector.DB, Source.EVENT, false, 0);
-    return 0;
-  });
+  defineAnySize(Op.INT, Form.RI, interruptNumbered);
+  defineAnySize(Op.INT3, Form.NONE, (op: usize): usize => softwareInterrupt(op, Vector.BP, Source.INSTRUCTION));
+  defineAnySize(Op.INTO, Form.NONE, (op: usize): usize => (overflow() ? softwareInterrupt(op, Vector.OF, Source.INSTRUCTION) : leaveAfter(op)));
+  defineAnySize(Op.INT1, Form.NONE, (op: usize): usize => softwareInterrupt(op, Vector.DB, Source.EVENT));
   define(Op.IRET, Form.NONE, 1, (op: usize): usize => { interruptReturnFrom<u16>(op); return 0; });
   define(Op.IRET, Form.NONE, 2, (op: usize): usize => { interruptReturnFrom<u32>(op); return 0; });
   define(Op.IRET, Form.NONE, 3, (op: usize): usize => { interruptReturnFrom<u64>(op); return 0; });

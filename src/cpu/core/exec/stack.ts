@@ -5,9 +5,10 @@ import { Form, Record } from '../decode/record';
 import { probeWrite, read, write } from '../mmu/access';
 import { updateContext } from '../mmu/tlb';
 import { Flag, Mode, cpl, isLong, isProtected, isVm86, updateMode } from '../mode';
-import { Vector, raiseGp, raiseWithCode } from '../system/fault';
+import { Vector, raiseWithCode } from '../system/fault';
 import { loadSegment } from '../system/descriptors';
 import { stackLinear } from '../system/segments';
+import { flagsForVirtualProgram, virtualStackFlags, virtualizedFlags } from '../system/virtual-flags';
 import { readFlags, writeFlags } from './flags';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from './operands';
 import { lookAround } from './loop';
@@ -94,7 +95,7 @@ function popSegmentRegister<T>(op: usize): usize {
   const selector = <u32>peek<T>(0) & 0xffff;
   loadSegment(sourceOf(op), selector);
   dropFromStack(sizeof<T>());
-  if (sourceOf(op) == L.SS) store<u32>(L.SHADOW, 1);
+  if (sourceOf(op) == L.SS) store<u32>(L.SHADOW, L.SHADOW_STACK);
   return leaveAfter(op);
 }
 function pushAll<T>(op: usize): usize {
@@ -125,8 +126,9 @@ function popAll<T>(op: usize): usize {
 }
 
 function pushFlags<T>(op: usize): usize {
-  if (isVm86() && (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) != Flag.IOPL) raiseGp(0);
-  push<T>(<T>(readFlags() & ~(Flag.RF | Flag.VM)));
+  const virtual = virtualStackFlags<T>();
+  const flags = readFlags() & ~(Flag.RF | Flag.VM);
+  push<T>(<T>(virtual ? flagsForVirtualProgram(flags) : flags));
   return next(op);
 }
 /** What POPF and IRET may change at a privilege level (Intel SDM vol. 2, POPF). */
@@ -145,12 +147,11 @@ export function flagsChanged(): void {
   lookAround();
 }
 function popFlags<T>(op: usize): usize {
-  if (isVm86() && (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) != Flag.IOPL) raiseGp(0);
+  const virtual = virtualStackFlags<T>();
   const value = <u32>peek<T>(0);
   const mask = flagsWritable(sizeof<T>() == 2 ? 1 : 2);
-  const flags = readFlags();
+  let result = virtual ? virtualizedFlags(value, mask) : (value & mask) | (readFlags() & ~mask);
   dropFromStack(sizeof<T>());
-  let result = (value & mask) | (flags & ~mask);
   if (sizeof<T>() > 2) result &= ~Flag.RF;
   writeFlags(result);
   flagsChanged();

@@ -41,8 +41,9 @@ function targetAddress<T>(op: usize, writes: bool): u64 {
 
 @inline function repeated(op: usize): bool { return (load<u8>(op, Record.PREFIXES) & (Prefix.REP | Prefix.REPNE)) != 0; }
 
-/** Iterations between two looks at the budget. */
+/** Iterations between two looks at the budget: each is a step when one instruction at a time runs. */
 const ROUND: u32 = 4096;
+@inline function roundSize(): u32 { return load<u32>(L.MODE) & Mode.SINGLE ? 1 : ROUND; }
 
 /** How many elements fit from both pointers to the ends of their pages, going up. */
 @inline function untilPageEnd<T>(address: u64): u64 { return (0x1000 - (address & 0xfff)) / sizeof<T>(); }
@@ -51,7 +52,7 @@ const ROUND: u32 = 4096;
 function account(iterations: u32): bool {
   const left = load<i32>(L.BUDGET) - <i32>iterations;
   store<i32>(L.BUDGET, left);
-  return left < 0;
+  return left < 0 || iterations == 1;
 }
 /** Leaves the block in front of the instruction, which goes on later. */
 function pauseBefore(op: usize): usize {
@@ -104,25 +105,27 @@ function storeMany<T>(op: usize, count: u64): u64 {
 
 function movs<T>(op: usize): usize {
   if (!repeated(op)) { moveOne<T>(op); return next(op); }
+  const round = roundSize();
   let done: u32 = 0;
   for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
-    let n = moveMany<T>(op, min(count, <u64>ROUND));
+    let n = moveMany<T>(op, min(count, <u64>round));
     if (!n) { moveOne<T>(op); n = 1; }
     setIndex(op, L.RCX, count - n);
     done += <u32>n;
-    if (done >= ROUND) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
+    if (done >= round) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
   }
   return next(op);
 }
 function stos<T>(op: usize): usize {
   if (!repeated(op)) { storeOne<T>(op); return next(op); }
+  const round = roundSize();
   let done: u32 = 0;
   for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
-    let n = storeMany<T>(op, min(count, <u64>ROUND));
+    let n = storeMany<T>(op, min(count, <u64>round));
     if (!n) { storeOne<T>(op); n = 1; }
     setIndex(op, L.RCX, count - n);
     done += <u32>n;
-    if (done >= ROUND) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
+    if (done >= round) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
   }
   return next(op);
 }
@@ -148,12 +151,13 @@ const enum Kind { LODS, CMPS, SCAS }
 function repeat<T>(op: usize, kind: Kind): usize {
   if (!repeated(op)) { once<T>(op, kind); return next(op); }
   const whileEqual = (load<u8>(op, Record.PREFIXES) & Prefix.REP) != 0;
+  const round = roundSize();
   let done: u32 = 0;
   for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
     once<T>(op, kind);
     setIndex(op, L.RCX, count - 1);
     if (kind != Kind.LODS && zero() != whileEqual) break;
-    if (++done == ROUND) { if (account(done) && count != 1) return pauseBefore(op); done = 0; }
+    if (++done == round) { if (account(done) && count != 1) return pauseBefore(op); done = 0; }
   }
   return next(op);
 }

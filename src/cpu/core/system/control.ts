@@ -7,7 +7,8 @@ import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sou
 import { clearAllTlbs, flushTlb, invalidatePage, updateContext } from '../mmu/tlb';
 import { read } from '../mmu/access';
 import { Cr0, Cr4, Efer, Flag, Mode, cpl, isLong, longModeActive, updateMode } from '../mode';
-import { Vector, raise, raiseGp, raiseUd } from './fault';
+import { Dr6, generalDetect, raiseDebug } from './debug';
+import { raiseGp, raiseUd } from './fault';
 import { XCR0_SUPPORTED } from './xstate';
 
 /** Control and debug registers (Intel SDM vol. 3, 2.5). */
@@ -15,8 +16,7 @@ import { XCR0_SUPPORTED } from './xstate';
 export function requireCpl0(): void { if (cpl() != 0 && load<u64>(L.CR0) & Cr0.PE) raiseGp(0); }
 
 export function writeCr0(value: u64): void {
-  let cr0 = value & 0xe005003f;
-  cr0 |= 0x10;
+  const cr0 = (value & 0xe005003f) | Cr0.ET;
   const old = load<u64>(L.CR0);
   if (value >> 32 || cr0 & Cr0.PG && !(cr0 & Cr0.PE) || cr0 & Cr0.NW && !(cr0 & Cr0.CD)) raiseGp(0);
   let efer = load<u64>(L.EFER);
@@ -33,6 +33,12 @@ export function writeCr0(value: u64): void {
   store<u64>(L.CR0, cr0);
   if ((cr0 ^ old) & (Cr0.PG | Cr0.WP | Cr0.PE)) flushTlb();
   updateMode();
+}
+
+/** CR3 of a mode with 32-bit page tables, without PCIDs: MOV CR3 and task switches. */
+export function loadPageTables(cr3: u64): void {
+  store<u64>(L.CR3, cr3);
+  flushTlb();
 }
 
 function writeCr3(value: u64): void {
@@ -64,11 +70,9 @@ function checkDebugRegister(n: u32): u32 {
     n += 2;
   }
   requireCpl0();
-  if (load<u32>(L.DR7) & 0x2000) {
-    // General detect.
-    store<u32>(L.DR7, load<u32>(L.DR7) & ~0x2000);
-    store<u32>(L.DR6, load<u32>(L.DR6) | 0x2000);
-    raise(Vector.DB);
+  if (generalDetect()) {
+    store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) | Flag.RF);
+    raiseDebug(Dr6.BD);
   }
   return n;
 }

@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { readSystem, writeSystem } from '../mmu/access';
 import { updateContext } from '../mmu/tlb';
-import { cpl, isProtected, isVm86, longModeActive, updateMode } from '../mode';
+import { cpl, isCanonical, isProtected, isVm86, longModeActive, updateMode } from '../mode';
 import { Vector, raiseGp, raiseWithCode } from './fault';
 
 /** Segment descriptors and their loading (Intel SDM vol. 3, 3.4 and 5). */
@@ -24,6 +24,9 @@ export namespace Type {
 @inline export function dplOf(descriptor: u64): u32 { return <u32>(descriptor >> 45) & 3; }
 @inline export function presentIn(descriptor: u64): bool { return <bool>((descriptor >> 47) & 1); }
 @inline export function typeOf(descriptor: u64): u32 { return <u32>(descriptor >> 40) & 0x1f; }
+@inline export function isCode(descriptor: u64): bool { return (typeOf(descriptor) & 0x18) == 0x18; }
+@inline export function isConforming(descriptor: u64): bool { return (typeOf(descriptor) & 0x1c) == 0x1c; }
+@inline export function isLongCode(descriptor: u64): bool { return (descriptor & (<u64>Type.LONG << 40)) != 0; }
 export function baseOf(descriptor: u64): u64 { return ((descriptor >> 16) & 0xffffff) | ((descriptor >> 32) & 0xff000000); }
 export function limitOf(descriptor: u64): u32 {
   const limit = <u32>(descriptor & 0xffff) | (<u32>(descriptor >> 32) & 0xf0000);
@@ -152,12 +155,18 @@ export function loadSystemSegment(segment: usize, selector: u32, wantedType: u32
   const descriptor = readSystem<u64>(address);
   const type = typeOf(descriptor);
   if (type != wantedType && !(segment == L.TR && !long && type == 1)) raiseGp(error);
-  if (!presentIn(descriptor)) raiseWithCode(Vector.NP, error);
   let high: u64 = 0;
-  if (long) high = readSystem<u64>(address + 8);
+  if (long) {
+    high = readSystem<u64>(address + 8);
+    // The upper half's type is zero, so that it is no descriptor itself.
+    if ((high >> 40) & 0x1f) raiseGp(error);
+  }
+  if (!presentIn(descriptor)) raiseWithCode(Vector.NP, error);
+  const base = baseOf(descriptor) | (high << 32);
+  if (long && !isCanonical(base)) raiseGp(error);
   // TR becomes busy.
   if (segment == L.TR) writeSystem<u8>(address + 5, <u8>(descriptor >> 40) | 2);
   fillSegment(segment, selector, descriptor);
   store<u32>(segment, attributesOf(descriptor) | (segment == L.TR ? 2 : 0), L.SEGMENT_ATTRIBUTES);
-  if (long) store<u64>(segment, baseOf(descriptor) | (high << 32), L.SEGMENT_BASE);
+  store<u64>(segment, base, L.SEGMENT_BASE);
 }

@@ -34,19 +34,32 @@ export function rewind(): void {
   store<u32>(L.CURRENT_OP, 0);
 }
 
+/**
+ * Bit 0 of the error codes that name a selector or a gate: set while an event that the program did not ask for is being
+ * delivered (Intel SDM vol. 3, 6.13).
+ */
+let external: u32 = 0;
+
+/** From here on what goes wrong does so while an event is delivered: an `external` one, or INT n and its kin. */
+export function beginDelivery(isExternal: bool): void { external = isExternal ? 1 : 0; }
+export function endDelivery(): void { external = 0; }
+
 function leave(vector: u32, error: u32, hasError: u32): void {
   rewind();
   store<u32>(L.FAULT, vector + 1);
   store<u32>(L.FAULT_ERROR, error);
   store<u32>(L.FAULT_HAS_ERROR, hasError);
+  external = 0;
   unwind();
 }
 
 /** A fault of the running instruction, which has changed nothing yet. Does not return. */
 export function raise(vector: u32): void { leave(vector, 0, 0); }
-export function raiseWithCode(vector: u32, error: u32): void { leave(vector, error, 1); }
+export function raiseWithCode(vector: u32, error: u32): void {
+  leave(vector, vector >= Vector.TS && vector <= Vector.GP ? error | external : error, 1);
+}
 export function raiseUd(): void { leave(Vector.UD, 0, 0); }
-export function raiseGp(error: u32): void { leave(Vector.GP, error, 1); }
+export function raiseGp(error: u32): void { raiseWithCode(Vector.GP, error); }
 
 export function raisePageFault(address: u64, error: u32): void {
   store<u64>(L.FAULT_ADDRESS, address);

@@ -15,6 +15,7 @@ const enum Msr {
   SYSENTER_CS = 0x174,
   SYSENTER_ESP = 0x175,
   SYSENTER_EIP = 0x176,
+  DEBUGCTL = 0x1d9,
   EFER = 0xc000_0080,
   STAR = 0xc000_0081,
   LSTAR = 0xc000_0082,
@@ -34,6 +35,7 @@ function storageOf(index: u32): usize {
     case Msr.SYSENTER_CS: return L.MSR_SYSENTER_CS;
     case Msr.SYSENTER_ESP: return L.MSR_SYSENTER_ESP;
     case Msr.SYSENTER_EIP: return L.MSR_SYSENTER_EIP;
+    case Msr.DEBUGCTL: return L.MSR_DEBUGCTL;
     case Msr.STAR: return L.MSR_STAR;
     case Msr.LSTAR: return L.MSR_LSTAR;
     case Msr.CSTAR: return L.MSR_CSTAR;

@@ -6,10 +6,15 @@ import { pioRead, pioWrite } from '../host';
 import { readSystem } from '../mmu/access';
 import { Cr0, Flag, cpl, isVm86 } from '../mode';
 import { immediateOf, leaveAfter, setRegister } from '../exec/operands';
+import { watchPort } from './debug';
 import { raiseGp } from './fault';
 
-/** IOPL and the task's I/O permission map (Intel SDM vol. 1, 19.5). */
+/** IOPL, the task's I/O permission map (Intel SDM vol. 1, 19.5), and I/O breakpoints. */
 export function checkPort(port: u32, size: u32): void {
+  checkPermission(port, size);
+  watchPort(port, size);
+}
+function checkPermission(port: u32, size: u32): void {
   if (!(load<u64>(L.CR0) & Cr0.PE)) return;
   if (!isVm86() && cpl() <= (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) >> 12) return;
   const limit = load<u32>(L.TR, L.SEGMENT_LIMIT);

@@ -6,6 +6,7 @@ import { leaveAfter, ripAfter, setRegister } from '../exec/operands';
 import { readFlags, writeFlags } from '../exec/flags';
 import { flagsChanged } from '../exec/stack';
 import { Cr0, Efer, Flag, cpl, isLong, isProtected, longModeActive, updateMode } from '../mode';
+import { Dr6, raiseDebug } from './debug';
 import { raiseGp, raiseUd } from './fault';
 import { requireCpl0 } from './control';
 
@@ -29,6 +30,14 @@ function enter(level: u32, codeSelector: u32, code: u32, stackSelector: u32): vo
   flatSegment(L.SS, stackSelector, DATA | dpl);
   store<u32>(L.CPL, level);
 }
+/** SYSCALL and SYSRET are stepped if TF is set behind them, whatever it was before (AMD APM vol. 3, SYSCALL). */
+function stepIfSet(): void {
+  store<u32>(L.STEPPING, 0);
+  if (!(load<u32>(L.SYSTEM_FLAGS) & Flag.TF)) return;
+  store<u32>(L.CURRENT_OP, 0);
+  raiseDebug(Dr6.BS);
+}
+
 function syscall(op: usize): usize {
   if (!(load<u64>(L.EFER) & Efer.SCE) || !longModeActive()) raiseUd();
   const fromLong = isLong();
@@ -40,6 +49,7 @@ function syscall(op: usize): usize {
   enter(0, selector, CODE64, selector + 8);
   writeFlags(readFlags() & ~load<u32>(L.MSR_SFMASK) & ~Flag.RF);
   flagsChanged();
+  stepIfSet();
   return 0;
 }
 function sysret(op: usize, wide: bool): usize {
@@ -52,6 +62,7 @@ function sysret(op: usize, wide: bool): usize {
   enter(3, (wide ? star + 16 : star) | 3, wide ? CODE64 : CODE32, (star + 8) | 3);
   writeFlags((load<u32>(L.R11) & 0x3c7fd7) & ~(Flag.RF | Flag.VM));
   flagsChanged();
+  stepIfSet();
   return 0;
 }
 function sysenter(op: usize): usize {

@@ -185,5 +185,5 @@ export function defineSegmentInstructions(): void {
 }
 function moveToSegment(op: usize, selector: u32): void {
   loadSegment(targetOf(op), selector);
-  if (targetOf(op) == L.SS) store<u32>(L.SHADOW, 1);
+  if (targetOf(op) == L.SS) store<u32>(L.SHADOW, L.SHADOW_STACK);
 }

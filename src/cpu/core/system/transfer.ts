@@ -4,19 +4,17 @@ import { readFlags, writeFlags } from '../exec/flags';
 import { ripAfter } from '../exec/operands';
 import { read, readSystem, write, wrap } from '../mmu/access';
 import { Privilege, updateContext } from '../mmu/tlb';
-import { Cr4, Flag, Mode, cpl, isProtected, isVm86, longModeActive, updateMode } from '../mode';
+import { Cr0, Cr4, Flag, Mode, cpl, isCanonical, isProtected, isVm86, longModeActive, updateMode } from '../mode';
 import {
-  Type, baseOf, dplOf, dropPrivilegedSegments, fetchDescriptor, fillSegment, limitOf, loadRealSegment, markAccessed, presentIn, setCpl,
-  setNull, typeOf,
+  Type, baseOf, descriptorAddress, dplOf, dropPrivilegedSegments, fetchDescriptor, fillSegment, isCode, isConforming, isLongCode, limitOf,
+  loadRealSegment, markAccessed, presentIn, setNull, typeOf,
 } from './descriptors';
-import { Vector, raiseGp, raiseWithCode } from './fault';
+import { enterDebugHandler } from './debug';
+import { Vector, beginDelivery, endDelivery, raiseGp, raiseWithCode } from './fault';
 import { switchTask, TaskSwitch } from './task';
+import { flagsForVirtualProgram, virtualStackFlags, virtualizedFlags } from './virtual-flags';
 
 /** Transfers of control between segments and privilege levels (Intel SDM vol. 3, chapters 5 and 6). */
-
-@inline function isCode(descriptor: u64): bool { return (typeOf(descriptor) & 0x18) == 0x18; }
-@inline function isConforming(descriptor: u64): bool { return (typeOf(descriptor) & Type.CONFORMING) != 0; }
-@inline function isLongCode(descriptor: u64): bool { return (descriptor & (<u64>Type.LONG << 40)) != 0; }
 
 /** Checks a code segment for a direct jump or call. */
 function checkDirectCode(selector: u32, descriptor: u64): void {
@@ -34,7 +32,7 @@ function checkDirectCode(selector: u32, descriptor: u64): void {
 /** RIP in the new code segment: canonical, or within the limit. */
 function checkTarget(descriptor: u64, offset: u64): void {
   if (longModeActive() && isLongCode(descriptor)) {
-    if (<u64>((<i64>offset << 16) >> 16) != offset) raiseGp(0);
+    if (!isCanonical(offset)) raiseGp(0);
   } else if (offset > <u64>limitOf(descriptor)) {
     raiseGp(0);
   }
@@ -51,6 +49,7 @@ function enterCode(selector: u32, descriptor: u64, level: u32, rip: u64): void {
 
 export function farJump(op: usize, selector: u32, offset: u64): void {
   if (!isProtected()) {
+    checkRealTarget(offset);
     enterReal(selector, offset);
     return;
   }
@@ -65,6 +64,10 @@ export function farJump(op: usize, selector: u32, offset: u64): void {
   throughGate(op, selector, descriptor, false, 0);
 }
 
+/** In real mode the limit stays what it is, in virtual-8086 mode it is 64 KiB. */
+function checkRealTarget(offset: u64): void {
+  if (offset > <u64>load<u32>(L.CS, L.SEGMENT_LIMIT)) raiseGp(0);
+}
 function enterReal(selector: u32, offset: u64): void {
   loadRealSegment(L.CS, selector);
   if (!isVm86()) store<u32>(L.CS, 0x9b, L.SEGMENT_ATTRIBUTES);
@@ -75,6 +78,7 @@ function enterReal(selector: u32, offset: u64): void {
 export function farCall(op: usize, selector: u32, offset: u64, size: u32): void {
   const rip = ripAfter(op);
   if (!isProtected()) {
+    checkRealTarget(offset);
     pushFar(size, load<u16>(L.CS, L.SEGMENT_SELECTOR), rip);
     enterReal(selector, offset);
     return;
@@ -130,8 +134,10 @@ function throughGate(op: usize, selector: u32, gate: u64, isCall: bool, size: u3
   let offset = (gate & 0xffff) | ((gate >> 32) & 0xffff0000);
   if (type == 4) offset &= 0xffff;
   if (long) {
-    const high = readSystem<u64>(load<u64>(selector & 4 ? L.LDTR : L.GDT_BASE) + (selector & 0xfff8) + 8);
-    if (high >> 40 & 0x1f) raiseGp(error);
+    const address = descriptorAddress(selector, 16);
+    if (!address) raiseGp(error);
+    const high = readSystem<u64>(address + 8);
+    if ((high >> 40) & 0x1f) raiseGp(error);
     offset |= high << 32;
   }
   const target = <u32>(gate >> 16) & 0xffff;
@@ -139,10 +145,10 @@ function throughGate(op: usize, selector: u32, gate: u64, isCall: bool, size: u3
   const descriptor = fetchDescriptor(target);
   if (!isCode(descriptor) || dplOf(descriptor) > cpl()) raiseGp(target & 0xfffc);
   if (!presentIn(descriptor)) raiseWithCode(Vector.NP, target & 0xfffc);
-  if (long && !isLongCode(descriptor)) raiseGp(target & 0xfffc);
+  if (long && (!isLongCode(descriptor) || descriptor & (<u64>Type.BIG << 40))) raiseGp(target & 0xfffc);
   const returnRip = ripAfter(op);
   const gateSize: u32 = long ? 3 : type == 12 ? 2 : 1;
-  const inner = isCall && !isConforming(descriptor) && dplOf(descriptor) < cpl();
+  const toInner = isCall && !isConforming(descriptor) && dplOf(descriptor) < cpl();
   if (!isCall) {
     if (!isConforming(descriptor) && dplOf(descriptor) != cpl()) raiseGp(target & 0xfffc);
     checkTarget(descriptor, offset);
@@ -150,7 +156,7 @@ function throughGate(op: usize, selector: u32, gate: u64, isCall: bool, size: u3
     return;
   }
   checkTarget(descriptor, offset);
-  if (!inner) {
+  if (!toInner) {
     pushFar(gateSize, load<u16>(L.CS, L.SEGMENT_SELECTOR), returnRip);
     enterCode(target, descriptor, cpl(), offset);
     return;
@@ -160,16 +166,21 @@ function throughGate(op: usize, selector: u32, gate: u64, isCall: bool, size: u3
   const oldRsp = load<u64>(L.RSP);
   const oldCs = <u32>load<u16>(L.CS, L.SEGMENT_SELECTOR);
   const parameters: u32 = long ? 0 : <u32>(gate >> 32) & 31;
-  const bytes: u32 = 1 << gateSize;
+  const outer = load<u64>(L.CONTEXT);
   NewStack.prepare(level, 0, gateSize);
+  const inner = load<u64>(L.CONTEXT);
   NewStack.push(oldSs);
   NewStack.push(oldRsp);
   for (let i = parameters; i > 0; i--) {
-    const value = gateSize == 2 ? <u64>peek<u32>((i - 1) * bytes) : <u64>peek<u16>((i - 1) * bytes);
+    // The parameters are read as the caller may.
+    store<u64>(L.CONTEXT, outer);
+    const value = gateSize == 2 ? <u64>peek<u32>((i - 1) * 4) : <u64>peek<u16>((i - 1) * 2);
+    store<u64>(L.CONTEXT, inner);
     NewStack.push(value);
   }
   NewStack.push(oldCs);
   NewStack.push(returnRip);
+  markAccessed(target, descriptor);
   NewStack.commit(level);
   enterCode(target, descriptor, level, offset);
 }
@@ -228,7 +239,7 @@ namespace NewStack {
   }
   /** In long mode: a stack pointer that is given, at a level. */
   export function useLong(level: u32): void {
-    if (<u64>((<i64>pointer << 16) >> 16) != pointer) raiseWithCode(Vector.SS, 0);
+    if (!isCanonical(pointer)) raiseWithCode(Vector.SS, 0);
     long = true;
     selector = level;
     base = 0;
@@ -296,6 +307,7 @@ export function farReturn<T>(drop: u32): void {
   const offset = <u64>peek<T>(0);
   const selector = <u32>peek<T>(bytes) & 0xffff;
   if (!isProtected()) {
+    checkRealTarget(offset);
     dropFromStack(2 * bytes + drop);
     enterReal(selector, offset);
     return;
@@ -352,15 +364,7 @@ export function interruptReturn<T>(): void {
   store<u32>(L.NMI_BLOCKED, 0);
   const bytes: u32 = sizeof<T>();
   if (!isProtected()) {
-    if (isVm86() && (load<u32>(L.SYSTEM_FLAGS) & Flag.IOPL) != Flag.IOPL) raiseGp(0);
-    const offset = <u64>peek<T>(0);
-    const selector = <u32>peek<T>(bytes) & 0xffff;
-    const flags = <u32>peek<T>(2 * bytes);
-    dropFromStack(3 * bytes);
-    const mask = flagsWritable(bytes == 2 ? 1 : 2) | (bytes > 2 ? Flag.RF : 0);
-    enterReal(selector, offset);
-    writeFlags((flags & mask) | (readFlags() & ~mask));
-    flagsChanged();
+    returnToReal<T>();
     return;
   }
   const flagsNow = readFlags();
@@ -400,6 +404,22 @@ export function interruptReturn<T>(): void {
   flagsChanged();
 }
 
+/** In real mode, and from virtual-8086 mode to itself. */
+function returnToReal<T>(): void {
+  const bytes: u32 = sizeof<T>();
+  const virtual = virtualStackFlags<T>();
+  const offset = <u64>peek<T>(0);
+  const selector = <u32>peek<T>(bytes) & 0xffff;
+  const flags = <u32>peek<T>(2 * bytes);
+  checkRealTarget(offset);
+  const mask = flagsWritable(bytes == 2 ? 1 : 2) | (bytes > 2 ? Flag.RF : 0);
+  const result = virtual ? virtualizedFlags(flags, mask) : (flags & mask) | (readFlags() & ~mask);
+  dropFromStack(3 * bytes);
+  enterReal(selector, offset);
+  writeFlags(result);
+  flagsChanged();
+}
+
 function returnToVm86(offset: u64, selector: u32, flags: u32): void {
   const esp = peek<u32>(12);
   const ss = peek<u32>(16), es = peek<u32>(20), ds = peek<u32>(24), fs = peek<u32>(28), gs = peek<u32>(32);
@@ -413,12 +433,12 @@ function returnToVm86(offset: u64, selector: u32, flags: u32): void {
   loadRealSegment(L.FS, fs & 0xffff);
   loadRealSegment(L.GS, gs & 0xffff);
   store<u64>(L.RSP, <u64>esp);
-  store<u64>(L.RIP, offset & 0xffff);
+  store<u64>(L.RIP, offset);
   flagsChanged();
 }
 
 export namespace Source {
-  /** An exception of the processor, or an external interrupt: gates' DPL does not count. */
+  /** An exception of the processor, an external interrupt, INT1: gates' DPL does not count. */
   export const EVENT: u32 = 0;
   /** INT n, INT3, INTO. */
   export const INSTRUCTION: u32 = 1;
@@ -426,18 +446,22 @@ export namespace Source {
 
 /**
  * Delivers an interrupt or exception through the IDT. RIP is where the handler returns to. Raises what goes wrong;
- * nothing has changed then.
+ * nothing has changed then, except by a task switch.
  */
 export function interrupt(vector: u32, source: u32, hasError: bool, error: u32): void {
   // The handler is not stepped through, and the step's trap does not come on top.
   store<u32>(L.STEPPING, 0);
-  if (!(load<u64>(L.CR0) & 1)) {
-    interruptReal(vector);
-    return;
-  }
+  store<u32>(L.ACTIVITY, 0);
+  beginDelivery(source == Source.EVENT);
+  if (vector == Vector.DB && source == Source.EVENT) enterDebugHandler();
+  if (load<u64>(L.CR0) & Cr0.PE) throughIdt(vector, source, hasError, error);
+  else throughVectorTable(vector, load<u64>(L.IDT_BASE), load<u32>(L.IDT_LIMIT));
+  endDelivery();
+}
+
+function throughIdt(vector: u32, source: u32, hasError: bool, error: u32): void {
   const long = longModeActive();
-  const external: u32 = source == Source.EVENT ? 1 : 0;
-  const code = vector * 8 + 2 + external;
+  const code = vector * 8 + 2;
   const bytes: u32 = long ? 16 : 8;
   if (vector * bytes + bytes - 1 > load<u32>(L.IDT_LIMIT)) raiseGp(code);
   const address = load<u64>(L.IDT_BASE) + vector * bytes;
@@ -446,23 +470,19 @@ export function interrupt(vector: u32, source: u32, hasError: bool, error: u32):
   const type = typeOf(gate);
   const isTask = type == 5 && !long;
   if (!isTask && type != 14 && type != 15 && (long || type != 6 && type != 7)) raiseGp(code);
-  if (source == Source.INSTRUCTION && dplOf(gate) < cpl()) raiseGp(vector * 8 + 2);
+  if (source == Source.INSTRUCTION && dplOf(gate) < cpl()) raiseGp(code);
   if (!presentIn(gate)) raiseWithCode(Vector.NP, code);
   if (isTask) {
-    switchTask(<u32>(gate >> 16) & 0xffff, TaskSwitch.INTERRUPT, load<u64>(L.RIP));
-    if (hasError) {
-      if (load<u32>(L.TR, L.SEGMENT_ATTRIBUTES) & 8) push<u32>(error);
-      else push<u16>(<u16>error);
-    }
+    switchTask(<u32>(gate >> 16) & 0xffff, TaskSwitch.INTERRUPT, load<u64>(L.RIP), hasError, error);
     return;
   }
   const selector = <u32>(gate >> 16) & 0xffff;
-  if (!(selector & 0xfffc)) raiseGp(external);
-  const descriptor = fetchCode(selector, external);
+  if (!(selector & 0xfffc)) raiseGp(0);
+  const descriptor = fetchDescriptor(selector);
   const dpl = dplOf(descriptor);
-  if (!isCode(descriptor) || dpl > cpl()) raiseGp((selector & 0xfffc) + external);
-  if (!presentIn(descriptor)) raiseWithCode(Vector.NP, (selector & 0xfffc) + external);
-  if (long && (!isLongCode(descriptor) || descriptor & (<u64>Type.BIG << 40))) raiseGp((selector & 0xfffc) + external);
+  if (!isCode(descriptor) || dpl > cpl()) raiseGp(selector & 0xfffc);
+  if (long && (!isLongCode(descriptor) || descriptor & (<u64>Type.BIG << 40))) raiseGp(selector & 0xfffc);
+  if (!presentIn(descriptor)) raiseWithCode(Vector.NP, selector & 0xfffc);
   let offset = (gate & 0xffff) | ((gate >> 32) & 0xffff0000) | (high << 32);
   const size: u32 = long ? 3 : type >= 14 ? 2 : 1;
   if (size == 1) offset &= 0xffff;
@@ -470,12 +490,9 @@ export function interrupt(vector: u32, source: u32, hasError: bool, error: u32):
   const flags = readFlags();
   const fromVm86 = isVm86();
   const level = isConforming(descriptor) ? cpl() : dpl;
-  if (fromVm86 && level != 0) raiseGp((selector & 0xfffc) + external);
+  if (fromVm86 && level != 0) raiseGp(selector & 0xfffc);
   const ist: u32 = long ? <u32>(gate >> 32) & 7 : 0;
   const inner = level < cpl();
-  const oldSs = <u32>load<u16>(L.SS, L.SEGMENT_SELECTOR);
-  const oldRsp = load<u64>(L.RSP);
-  const oldCs = <u32>load<u16>(L.CS, L.SEGMENT_SELECTOR);
   if (inner || ist) NewStack.prepare(level, ist, size);
   else NewStack.keep(size);
   if (long) NewStack.align16();
@@ -486,14 +503,15 @@ export function interrupt(vector: u32, source: u32, hasError: bool, error: u32):
     NewStack.push(load<u16>(L.ES, L.SEGMENT_SELECTOR));
   }
   if (long || inner) {
-    NewStack.push(oldSs);
-    NewStack.push(oldRsp);
+    NewStack.push(load<u16>(L.SS, L.SEGMENT_SELECTOR));
+    NewStack.push(load<u64>(L.RSP));
   }
   NewStack.push(flags);
-  NewStack.push(oldCs);
+  NewStack.push(load<u16>(L.CS, L.SEGMENT_SELECTOR));
   NewStack.push(load<u64>(L.RIP));
   if (hasError) NewStack.push(error);
   checkTarget(descriptor, offset);
+  markAccessed(selector, descriptor);
 
   if (fromVm86) {
     setNull(L.ES, 0);
@@ -510,21 +528,34 @@ export function interrupt(vector: u32, source: u32, hasError: bool, error: u32):
   enterCode(selector, descriptor, level, offset);
 }
 
-function fetchCode(selector: u32, external: u32): u64 {
-  const offset = selector & 0xfff8;
-  const outside = selector & 4
-    ? load<u32>(L.LDTR, L.SEGMENT_UNUSABLE) != 0 || offset + 7 > load<u32>(L.LDTR, L.SEGMENT_LIMIT)
-    : offset + 7 > load<u32>(L.GDT_LIMIT);
-  if (outside) raiseGp((selector & 0xfffc) + external);
-  return fetchDescriptor(selector);
+/** Through the table of far pointers of real mode. */
+function throughVectorTable(vector: u32, base: u64, limit: u32): void {
+  if (vector * 4 + 3 > limit) raiseGp(vector * 8 + 2);
+  const entry = readSystem<u32>(base + vector * 4);
+  pushRealFrame(readFlags());
+  store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF));
+  enterReal(entry >> 16, <u64>(entry & 0xffff));
+}
+/** FLAGS, CS and IP, or nothing. */
+function pushRealFrame(flags: u32): void {
+  NewStack.keep(1);
+  NewStack.push(flags);
+  NewStack.push(load<u16>(L.CS, L.SEGMENT_SELECTOR));
+  NewStack.push(load<u64>(L.RIP));
+  NewStack.commitPointer();
 }
 
-function interruptReal(vector: u32): void {
-  if (vector * 4 + 3 > load<u32>(L.IDT_LIMIT)) raiseGp(vector * 8 + 2);
-  const entry = readSystem<u32>(load<u64>(L.IDT_BASE) + vector * 4);
-  push<u16>(<u16>readFlags());
-  push<u16>(load<u16>(L.CS, L.SEGMENT_SELECTOR));
-  push<u16>(<u16>load<u64>(L.RIP));
-  store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF));
+/**
+ * INT n of virtual-8086 mode that the redirection bitmap leaves to the 8086 program: through the vector table at
+ * linear address 0 (Intel SDM vol. 3, 20.3.3, methods 5 and 6).
+ */
+export function interrupt8086(vector: u32): void {
+  store<u32>(L.STEPPING, 0);
+  const entry = read<u32>(<u64>(vector * 4));
+  const flags = readFlags();
+  const virtual = (flags & Flag.IOPL) != Flag.IOPL;
+  pushRealFrame(virtual ? flagsForVirtualProgram(flags) : flags);
+  const cleared = Flag.TF | (virtual ? Flag.VIF : Flag.IF);
+  store<u32>(L.SYSTEM_FLAGS, load<u32>(L.SYSTEM_FLAGS) & ~cleared);
   enterReal(entry >> 16, <u64>(entry & 0xffff));
 }
