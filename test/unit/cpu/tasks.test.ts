@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Access, descriptor, Flags, gate, Guest, Place, Selector, type GuestOptions } from './support/guest.js';
+import {
+  Access,
+  descriptor,
+  Flags,
+  gate,
+  Guest,
+  Place,
+  Selector,
+  type GuestOptions,
+} from './support/guest.js';
 
 /** Task switches (Intel SDM vol. 3, chapter 7). */
 
@@ -33,9 +42,9 @@ interface TaskOptions {
   readonly prepare?: (guest: Guest) => void;
 }
 
-/** Level 0 code in 32-bit mode, and a second task at `second:` behind TSS2 and a task gate. */
-function run(source: string, { tss, gdt, idt, prepare }: TaskOptions = {}): Guest {
-  return new Guest(`${source}\n .org 0x800\n nop`, {
+/** Level 0 code in 32-bit mode, with a second task behind TSS2 and behind a task gate. */
+function run(first: string, second: string, { tss, gdt, idt = {}, prepare }: TaskOptions = {}): Guest {
+  return new Guest(`${first}\n 98: jmp 98b\n .org 0x800\n ${second}\n 97: jmp 97b`, {
     mode: 'protected',
     gdt: {
       [Selector.TSS2]: descriptor(Place.TSS2, 103, Access.TSS32),
@@ -49,24 +58,6 @@ function run(source: string, { tss, gdt, idt, prepare }: TaskOptions = {}): Gues
     },
   }).finish();
 }
-/** Puts the second task's code at SECOND. */
-const withSecond = (first: string, second: string): string =>
-  `${first}\n 98: hlt\n jmp 98b\n .org 0x800\n ${second}\n 97: hlt\n jmp 97b`;
-function runBoth(first: string, second: string, options: TaskOptions = {}): Guest {
-  return new Guest(withSecond(first, second), {
-    mode: 'protected',
-    gdt: {
-      [Selector.TSS2]: descriptor(Place.TSS2, 103, Access.TSS32),
-      [Selector.TASK_GATE]: gate(Selector.TSS2, 0, Access.TASK_GATE),
-      ...options.gdt,
-    },
-    idt: options.idt,
-    prepare: guest => {
-      tss32(guest, Place.TSS2, SECOND, options.tss);
-      options.prepare?.(guest);
-    },
-  }).finish();
-}
 
 const busy = (guest: Guest, selector: number): boolean =>
   (guest.memory.read8(Place.GDT + selector + 5) & Access.BUSY) !== 0;
@@ -75,7 +66,7 @@ const SHOW_FLAGS = 'pushf\n pop eax\n note\n';
 
 describe('task switches', () => {
   it('CALL nests: both tasks are busy, NT is set, IRET goes back behind the call', () => {
-    const guest = runBoth(
+    const guest = run(
       `mov ebx, 7\n call ${Selector.TSS2}:0\n mov eax, ebx\n note\n ${SHOW_FLAGS} mov al, 1\n exit`,
       `${SHOW_FLAGS} str eax\n note\n movzx eax, word ptr [${Place.TSS2}]\n note
        mov al, [${Place.GDT + Selector.TSS + 5}]\n note\n mov ebx, 9\n iret`,
@@ -89,7 +80,7 @@ describe('task switches', () => {
   });
 
   it('JMP moves the busy bit and leaves no way back', () => {
-    const guest = runBoth(`jmp ${Selector.TSS2}:0`, `${SHOW_FLAGS} mov al, 2\n exit`);
+    const guest = run(`jmp ${Selector.TSS2}:0`, `${SHOW_FLAGS} mov al, 2\n exit`);
     expect(guest.exitCode).toBe(2);
     expect(guest.notes).toEqual([2]);
     expect(busy(guest, Selector.TSS)).toBe(false);
@@ -100,7 +91,7 @@ describe('task switches', () => {
   it('goes through a task gate, by INT n too, whose registers come from the TSS', () => {
     const tss = { 40: 0x1111, 44: 0x2222, 48: 0x3333, 52: 0x4444, 60: 0x5555, 64: 0x6666, 68: 0x7777 };
     const idt = { 0x30: gate(Selector.TSS2, 0, Access.TASK_GATE | Access.LEVEL3) };
-    const guest = runBoth(
+    const guest = run(
       'int 0x30\n mov al, 3\n exit',
       'note\n mov eax, ecx\n note\n mov eax, edx\n note\n mov eax, ebx\n note\n mov eax, ebp\n note\n' +
         ' mov eax, esi\n note\n mov eax, edi\n note\n iret',
@@ -112,7 +103,7 @@ describe('task switches', () => {
 
   it('an exception through a task gate pushes its error code on the new stack and saves RF', () => {
     const idt = { 13: gate(Selector.TSS2, 0, Access.TASK_GATE) };
-    const guest = runBoth(
+    const guest = run(
       `mov eax, 0x1238\n mov ds, ax`,
       `pop eax\n note\n mov eax, [${Place.TSS + 36}]\n note\n mov eax, [${Place.TSS + 32}]\n note\n exit`,
       { idt },
@@ -121,11 +112,14 @@ describe('task switches', () => {
   });
 
   it('switches to a 16-bit task and back', () => {
-    const guest = runBoth(
+    const guest = run(
       `call ${Selector.TSS2}:0\n mov al, 4\n exit`,
       `.code16\n note\n mov eax, esp\n note\n mov eax, fs\n note\n iret\n .code32`,
       {
-        gdt: { [Selector.TSS2]: descriptor(Place.TSS2, 43, Access.TSS16), [Selector.FREE]: descriptor(SECOND, 0xffff, Access.CODE) },
+        gdt: {
+          [Selector.TSS2]: descriptor(Place.TSS2, 43, Access.TSS16),
+          [Selector.FREE]: descriptor(SECOND, 0xffff, Access.CODE),
+        },
         prepare: ({ memory }) => {
           memory.write(Place.TSS2, new Uint8Array(44));
           for (const [offset, value] of [
@@ -141,7 +135,7 @@ describe('task switches', () => {
   });
 
   it('raises #DB with DR6.BT before the first instruction of a task whose T flag is set', () => {
-    const guest = runBoth(`jmp ${Selector.TSS2}:0`, 'mov al, 5\n exit\n handler_1: mov eax, dr6\n note\n iret', {
+    const guest = run(`jmp ${Selector.TSS2}:0`, 'mov al, 5\n exit\n handler_1: mov eax, dr6\n note\n iret', {
       tss: { 100: 0x0068_0001 },
     });
     expect(guest.notes).toEqual([0xffff_8ff0]);
@@ -149,16 +143,13 @@ describe('task switches', () => {
   });
 
   it('turns local breakpoints off', () => {
-    const guest = runBoth(
-      `mov eax, 0x2ff\n mov dr7, eax\n jmp ${Selector.TSS2}:0`,
-      'mov eax, dr7\n note\n exit',
-    );
+    const guest = run(`mov eax, 0x2ff\n mov dr7, eax\n jmp ${Selector.TSS2}:0`, 'mov eax, dr7\n note\n exit');
     expect(guest.notes).toEqual([0x6aa]);
   });
 
   it('loads the page tables of the task', () => {
     // A page directory that maps 4 MiB pages onto themselves, but the second one onto the first.
-    const guest = runBoth(`jmp ${Selector.TSS2}:0`, 'mov eax, [0x409000]\n note\n mov eax, cr3\n note\n exit', {
+    const guest = run(`jmp ${Selector.TSS2}:0`, 'mov eax, [0x409000]\n note\n mov eax, cr3\n note\n exit', {
       tss: { 28: 0x3000 },
       prepare: guest => {
         const { memory } = guest;
@@ -167,7 +158,10 @@ describe('task switches', () => {
         memory.write32(0x3004, 0x83);
         const [vcpu] = guest.vm.vcpus;
         const state = vcpu.getState();
-        vcpu.setState({ ...state, system: { ...state.system, cr0: 0x8000_0011n, cr4: 0x10n, cr3: 0x2000n } });
+        vcpu.setState({
+          ...state,
+          system: { ...state.system, cr0: 0x8000_0011n, cr4: 0x10n, cr3: 0x2000n },
+        });
       },
     });
     expect(guest.notes).toEqual([guest.memory.read32(0x9000), 0x3000]);
@@ -199,7 +193,7 @@ describe('task switches', () => {
       }],
     ]; // prettier-ignore
     it.each(cases)('%s', (_, source, vector, error, options) => {
-      const { trap } = run(source, options);
+      const { trap } = run(source, '', options);
       expect(trap).toMatchObject({ vector, error });
       expect(trap?.state.system.tr.selector).toBe(Selector.TSS);
       expect(trap?.rip).toBeGreaterThanOrEqual(Place.CODE);
@@ -221,12 +215,18 @@ describe('task switches', () => {
       ['a stack that is not present', 12, FREE, { [SS]: FREE }, flat(0x13)],
       ['data that is code only to be executed', 10, FREE, { [DS]: FREE }, flat(0x99)],
       ['data that is not present', 11, FREE, { [DS]: FREE }, flat(0x13)],
-      ['a start beyond the limit', 13, 0, { [CS]: FREE, 32: 0x2000 }, descriptor(0, 0xfff, Access.CODE, Flags.BIG)],
+      [
+        'a start beyond the limit',
+        13,
+        0,
+        { [CS]: FREE, 32: 0x2000 },
+        descriptor(0, 0xfff, Access.CODE, Flags.BIG),
+      ],
     ];
     it.each(cases)('%s', (_, vector, error, tss, free) => {
       // Its handler is a task again, so that it needs nothing of the broken one.
       const idt = { [vector]: gate(Selector.LDT, 0, Access.TASK_GATE) };
-      const guest = runBoth(
+      const guest = run(
         `jmp ${Selector.TSS2}:0\n .org 0x400\n pop eax\n note\n movzx eax, word ptr [0xc000]\n note\n exit`,
         'exit',
         {

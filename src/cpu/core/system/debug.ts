@@ -31,8 +31,10 @@ export function raiseDebug(reasons: u32): void {
   raise(Vector.DB);
 }
 
-/** The handler may use the debug registers, and is not stepped by branches. */
+/** The handler may use the debug registers, is not stepped by branches, and sees all that was met so far. */
 export function enterDebugHandler(): void {
+  store<u32>(L.DR6, load<u32>(L.DR6) | load<u32>(L.DEBUG_PENDING));
+  store<u32>(L.DEBUG_PENDING, 0);
   store<u32>(L.DR7, load<u32>(L.DR7) & ~DR7_GD);
   store<u32>(L.MSR_DEBUGCTL, load<u32>(L.MSR_DEBUGCTL) & ~DEBUGCTL_BTF);
 }

@@ -129,9 +129,11 @@ export function dropPrivilegedSegments(): void {
 }
 function dropIfPrivileged(segment: usize): void {
   const attributes = load<u32>(segment, L.SEGMENT_ATTRIBUTES);
-  // A null one stays as it is: in long mode FS and GS keep their base.
-  if (load<u32>(segment, L.SEGMENT_UNUSABLE) || (attributes & 0x1c) == 0x1c) return;
-  if (((attributes >> 5) & 3) < cpl()) setNull(segment, 0);
+  if (load<u32>(segment, L.SEGMENT_UNUSABLE) || (attributes & 0x1c) == 0x1c || ((attributes >> 5) & 3) >= cpl()) return;
+  // FS and GS keep their base: in 64-bit mode it is not the selector's.
+  store<u32>(segment, 0, L.SEGMENT_ATTRIBUTES);
+  store<u16>(segment, 0, L.SEGMENT_SELECTOR);
+  store<u32>(segment, 1, L.SEGMENT_UNUSABLE);
 }
 
 /** Sets CPL and what depends on it. */

@@ -142,7 +142,7 @@ export class Guest extends TestMachine {
     const origin = real ? Place.REAL_CODE : Place.CODE;
     const handlers = [...source.matchAll(/^\s*handler_(\d+):/gm)].map(match => Number(match[1]));
     const width = { long: '.code64', protected: '.code32', real: '.code16', vm86: '.code16' }[mode];
-    const macros = '.macro exit\n out 0xf4, al\n 99: hlt\n jmp 99b\n.endm\n.macro note\n out 0xe0, eax\n.endm\n';
+    const macros = '.macro exit\n out 0xf4, al\n 99: jmp 99b\n.endm\n.macro note\n out 0xe0, eax\n.endm\n';
     const table = handlers.map(vector => `.long handler_${String(vector)}`).join('\n');
     const bytes = assemble(`${width}\n${macros}${source}\n.balign 4\n${table}`, origin);
     this.memory.write(origin, bytes);
@@ -259,8 +259,7 @@ export class Guest extends TestMachine {
         tr: segment(Selector.TSS, 0x8b, 0x2088, Place.TSS),
         ldt: { ...segment(0, 0x82, 0), unusable: true },
         gdt: { base: BigInt(Place.GDT), limit: 0xfff },
-        idt:
-          mode === 'real' ? { base: 0n, limit: 0x3ff } : { base: BigInt(Place.IDT), limit: 0xfff },
+        idt: mode === 'real' ? { base: 0n, limit: 0x3ff } : { base: BigInt(Place.IDT), limit: 0xfff },
         cr0: mode === 'long' ? 0x8000_0011n : mode === 'real' ? 0x10n : 0x11n,
         cr2: 0n,
         cr3: mode === 'long' ? BigInt(Place.PAGE_TABLES) : 0n,
