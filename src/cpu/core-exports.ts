@@ -16,6 +16,7 @@ export interface CoreImports {
   writeMsr(index: number): number;
   readTsc(): number;
   random(): number;
+  hypercall(): void;
 }
 
 /** What the host calls of the core; `core/index.ts` is the other side. */

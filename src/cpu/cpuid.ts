@@ -39,8 +39,8 @@ const LEAF1_EDX_HTT = bits(28);
 /** SSE3, SSSE3, CX16, PCID, SSE4.1, SSE4.2, x2APIC, MOVBE, POPCNT, TSC-deadline, XSAVE, RDRAND, hypervisor. */
 const LEAF1_ECX = bits(0, 9, 13, 17, 19, 20, 21, 22, 23, 24, 26, 30, 31);
 const LEAF1_ECX_OSXSAVE = bits(27);
-/** FSGSBASE, SMEP, ERMS, INVPCID, RDSEED, SMAP. */
-const LEAF7_EBX = bits(0, 7, 9, 10, 18, 20);
+/** FSGSBASE, TSC_ADJUST, SMEP, ERMS, INVPCID, RDSEED, SMAP. */
+const LEAF7_EBX = bits(0, 1, 7, 9, 10, 18, 20);
 /** UMIP, PKU, RDPID. */
 const LEAF7_ECX = bits(2, 3, 22);
 const LEAF7_ECX_OSPKE = bits(4);

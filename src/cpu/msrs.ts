@@ -1,22 +1,25 @@
 import type { GuestMemory } from '../vmm/memory/guest-memory.js';
-import type { LocalApic } from './lapic.js';
+import type { LocalApic } from './apic/local-apic.js';
 
 /** What the model-specific registers outside the core need. */
 export interface MsrHost {
   readonly memory: GuestMemory;
   /** Milliseconds since 1970 at power-on. */
   wallClockAtPowerOn(): number;
-  /** The vCPU's TSC at power-on. */
-  tscOffset(): bigint;
+  /** The machine's time stamp counter: ns on its clock. */
+  tsc(): bigint;
+  /** What the vCPU adds to it. */
+  tscOffset: bigint;
   /** The local APIC's page has moved or gone. */
   apicMoved(): void;
 }
 
+const IA32_TSC = 0x10;
 const IA32_APIC_BASE = 0x1b;
 const IA32_TSC_ADJUST = 0x3b;
 const IA32_TSC_DEADLINE = 0x6e0;
 const X2APIC_FIRST = 0x800;
-const X2APIC_LAST = 0x83f;
+const X2APIC_LAST = 0x8ff;
 const X2APIC_ICR = 0x830;
 const MTRR_CAP = 0xfe;
 const MISC_ENABLE = 0x1a0;
@@ -31,6 +34,9 @@ const KVM_SYSTEM_TIME_OLD = 0x12;
 const PERF_COUNTERS_FIRST = 0xc001_0000;
 const PERF_COUNTERS_LAST = 0xc001_0007;
 
+/** Physical addresses have so many (CPUID 0x80000008). */
+const ADDRESS_BITS = 40n;
+
 const PVCLOCK_TSC_STABLE = 1;
 
 /** Registers without effect that guests read or write while they start: by number, their value after reset. */
@@ -40,7 +46,6 @@ const STORAGE: ReadonlyMap<number, bigint> = new Map([
   [0x17, 0n],
   [0x2a, 0n],
   [0x8b, 0x0100_0065n],
-  [IA32_TSC_ADJUST, 0n],
   [0x179, 0n],
   [0x17a, 0n],
   [0x17b, 0n],
@@ -73,6 +78,9 @@ export class Msrs {
   private readonly stored = new Map(STORAGE);
   private systemTime = 0n;
   private wallClock = 0n;
+  /** As it was written; 0 when it was never armed. */
+  private tscDeadline = 0n;
+  private tscAdjust = 0n;
 
   constructor(
     private readonly apic: LocalApic,
@@ -83,11 +91,11 @@ export class Msrs {
   read(index: number): bigint | undefined {
     switch (index) {
       case IA32_APIC_BASE:
-        return BigInt(this.apic.base >>> 0);
+        return BigInt(this.apic.base);
+      case IA32_TSC_ADJUST:
+        return this.tscAdjust;
       case IA32_TSC_DEADLINE:
-        return this.apic.tscDeadlineNs === 0
-          ? 0n
-          : BigInt(Math.round(this.apic.tscDeadlineNs)) + this.host.tscOffset();
+        return this.deadlineArmed ? this.tscDeadline : 0n;
       case MTRR_CAP:
         // Eight variable ranges, fixed ranges, write-combining.
         return 0x508n;
@@ -108,12 +116,18 @@ export class Msrs {
   write(index: number, value: bigint): boolean {
     switch (index) {
       case IA32_APIC_BASE:
-        if (value >> 40n !== 0n || !this.apic.setBase(Number(value & 0xffff_ffffn))) return false;
+        if (value >> ADDRESS_BITS !== 0n || !this.apic.writeBase(Number(value))) return false;
         this.host.apicMoved();
         return true;
+      case IA32_TSC:
+        this.moveTsc(value - this.host.tsc() - this.host.tscOffset);
+        return true;
+      case IA32_TSC_ADJUST:
+        this.moveTsc(value - this.tscAdjust);
+        return true;
       case IA32_TSC_DEADLINE:
-        this.apic.tscDeadlineNs =
-          value === 0n ? 0 : Math.max(1, Number(BigInt.asIntN(64, value - this.host.tscOffset())));
+        this.tscDeadline = value;
+        this.armDeadline();
         return true;
       case MTRR_CAP:
         return false;
@@ -137,22 +151,32 @@ export class Msrs {
     }
   }
 
+  /** Both ways of writing the counter tell IA32_TSC_ADJUST (Intel SDM vol. 3, 18.17.3). */
+  private moveTsc(delta: bigint): void {
+    this.tscAdjust = BigInt.asUintN(64, this.tscAdjust + delta);
+    this.host.tscOffset = BigInt.asUintN(64, this.host.tscOffset + delta);
+    if (this.deadlineArmed) this.armDeadline();
+    if (this.systemTime & 1n) this.publishClock(Number(this.systemTime & ~1n));
+  }
+
+  private get deadlineArmed(): boolean {
+    return this.apic.usesTscDeadline && this.apic.deadline !== Infinity;
+  }
+
+  private armDeadline(): void {
+    const ns = BigInt.asIntN(64, this.tscDeadline - this.host.tscOffset);
+    this.apic.setTscDeadline(this.tscDeadline === 0n ? Infinity : Number(ns));
+  }
+
   private readX2apic(index: number): bigint | undefined {
-    if (!this.apic.x2apic) return undefined;
-    const offset = (index - X2APIC_FIRST) << 4;
-    if (index === X2APIC_ICR) {
-      return BigInt(this.apic.read(offset)) | (BigInt(this.apic.read(offset + 0x10)) << 32n);
-    }
-    return BigInt(this.apic.read(offset) >>> 0);
+    if (index === X2APIC_ICR) return this.apic.readX2Icr();
+    const value = this.apic.readX2((index - X2APIC_FIRST) << 4);
+    return value === undefined ? undefined : BigInt(value);
   }
 
   private writeX2apic(index: number, value: bigint): boolean {
-    if (!this.apic.x2apic) return false;
-    const low = Number(value & 0xffff_ffffn);
-    if (index === X2APIC_ICR) this.apic.writeIcr(low, Number(value >> 32n));
-    else if (value >> 32n !== 0n) return false;
-    else this.apic.write((index - X2APIC_FIRST) << 4, low);
-    return true;
+    if (index === X2APIC_ICR) return this.apic.writeX2Icr(value);
+    return value >> 32n === 0n && this.apic.writeX2((index - X2APIC_FIRST) << 4, Number(value));
   }
 
   /**
@@ -164,7 +188,7 @@ export class Msrs {
     if (!memory.contains(gpa, 32)) return;
     memory.write32(gpa, 2);
     memory.write32(gpa + 4, 0);
-    memory.write64(gpa + 8, this.host.tscOffset());
+    memory.write64(gpa + 8, this.host.tscOffset);
     memory.write64(gpa + 16, 0n);
     memory.write32(gpa + 24, 0x8000_0000);
     memory.write8(gpa + 28, 1);

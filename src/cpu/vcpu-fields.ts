@@ -39,6 +39,10 @@ export class VcpuFields {
   set64(field: number, value: bigint): void {
     this.view.setBigUint64(this.at(field), value, true);
   }
+  /** The bytes from one field to another. */
+  bytes(from: number, to: number): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.at(from), to - from);
+  }
   clear(): void {
     const from = this.at(L.STATE);
     new Uint8Array(this.view.buffer, from, L.STATE_SIZE).fill(0);

@@ -10,7 +10,7 @@ import {
 } from '../vmm/vcpu-state.js';
 import * as L from './core/layout.js';
 import type { Core } from './core-exports.js';
-import type { LocalApic } from './lapic.js';
+import { APIC_BASE_BSP, type LocalApic } from './apic/local-apic.js';
 import { VcpuFields } from './vcpu-fields.js';
 
 const RFLAGS_IF = 0x200;
@@ -29,11 +29,21 @@ const SEGMENT_FIELDS = {
   tr: L.TR,
 } as const;
 
-/** CR0 after power-on and INIT: caches off, extension type (Intel SDM vol. 3, table 9-1). */
+/** CR0 after power-on: caches off, extension type (Intel SDM vol. 3, table 9-1). */
 const RESET_CR0 = 0x6000_0010n;
+/** CD and NW. */
+const CR0_CACHE_CONTROL = 0x6000_0000n;
 const RESET_XCR0 = 1n;
 const RESET_MXCSR = 0x1f80;
 const RESET_X87_CONTROL = 0x37f;
+
+/** What INIT leaves as it is (table 9-1): XCR0, model-specific registers, MXCSR, x87 and vector registers. */
+const KEPT_BY_INIT = [
+  [L.XCR0, L.XCR0 + 8],
+  [L.MSR_STAR, L.MXCSR + 4],
+  [L.X87, L.X87_DS + 4],
+  [L.VECTORS, L.VECTOR_TEMP],
+] as const;
 
 /** One virtual CPU: its registers in the shared memory and its local APIC. */
 export class WasmVcpu implements VcpuPort {
@@ -50,21 +60,38 @@ export class WasmVcpu implements VcpuPort {
     this.fields = new VcpuFields(view, index);
   }
 
-  /** After power-on, or INIT. */
+  /** Power-on. */
   reset(): void {
     const { fields } = this;
     this.bringIn();
-    const tscOffset = fields.get64(L.TSC_OFFSET);
     fields.clear();
-    fields.set64(L.TSC_OFFSET, tscOffset);
-    fields.set64(L.RDX, 0x600n);
-    fields.set64(L.RIP, 0xfff0n);
-    fields.set64(L.CR0, RESET_CR0);
     fields.set64(L.XCR0, RESET_XCR0);
-    fields.set64(L.DR6, 0xffff_0ff0n);
-    fields.set64(L.DR7, 0x400n);
     fields.set32(L.MXCSR, RESET_MXCSR);
     fields.set32(L.X87_CONTROL, RESET_X87_CONTROL);
+    this.restart(RESET_CR0);
+  }
+
+  /** INIT: all but the first processor wait for a start-up message then. */
+  initialize(): void {
+    const { fields } = this;
+    this.apic.reset();
+    this.bringIn();
+    const cacheControl = fields.get64(L.CR0) & CR0_CACHE_CONTROL;
+    const kept = KEPT_BY_INIT.map(([from, to]) => fields.bytes(from, to).slice());
+    fields.clear();
+    KEPT_BY_INIT.forEach(([from, to], i) => fields.bytes(from, to).set(kept[i]));
+    this.restart((RESET_CR0 & ~CR0_CACHE_CONTROL) | cacheControl);
+    if (!this.isFirst) fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
+  }
+
+  /** What power-on and INIT have in common. */
+  private restart(cr0: bigint): void {
+    const { fields } = this;
+    fields.set64(L.RDX, 0x600n);
+    fields.set64(L.RIP, 0xfff0n);
+    fields.set64(L.CR0, cr0);
+    fields.set64(L.DR6, 0xffff_0ff0n);
+    fields.set64(L.DR7, 0x400n);
     fields.set32(L.APIC_ID, this.index);
     for (const [name, address] of Object.entries(SEGMENT_FIELDS)) {
       const attributes = name === 'cs' ? 0x9b : name === 'ldt' ? 0x82 : name === 'tr' ? 0x8b : 0x93;
@@ -93,6 +120,10 @@ export class WasmVcpu implements VcpuPort {
     this.fields.set64(L.APIC_PAGE, BigInt.asUintN(64, BigInt(this.apic.page)));
   }
 
+  private get isFirst(): boolean {
+    return (this.apic.base & APIC_BASE_BSP) !== 0;
+  }
+
   getState(): VcpuState {
     this.bringIn();
     return { registers: this.general(), system: this.system(), activity: this.activity() };
@@ -119,7 +150,7 @@ export class WasmVcpu implements VcpuPort {
     const vm86 = (registers.rflags & 0x20000n) !== 0n;
     fields.set32(L.CPL, rm ? 0 : vm86 ? 3 : (system.ss.attributes >> 5) & 3);
     fields.set32(L.ACTIVITY, activity === 'running' ? 0 : activity === 'halted' ? 1 : 2);
-    this.apic.base = Number(system.apicBase & 0xffff_ffffn) >>> 0;
+    this.apic.base = Number(system.apicBase);
     this.apic.taskPriority = Number(system.cr8);
     this.apicMoved();
     this.core.exports.stateChanged();
@@ -159,7 +190,7 @@ export class WasmVcpu implements VcpuPort {
       cr4: fields.get64(L.CR4),
       cr8: BigInt(this.apic.taskPriority),
       efer: fields.get64(L.EFER),
-      apicBase: BigInt(this.apic.base >>> 0),
+      apicBase: BigInt(this.apic.base),
     };
   }
 

@@ -4,8 +4,10 @@ import { Doorbell } from '../vmm/doorbell.js';
 import { Core, CoreStop } from './core-exports.js';
 import * as L from './core/layout.js';
 import { cpuid } from './cpuid.js';
-import { DeliveryMode, LocalApic, type ApicHost, type ApicMessage } from './lapic.js';
-import { Msrs } from './msrs.js';
+import { ApicBus } from './apic/apic-bus.js';
+import { LocalApic, type ApicHost } from './apic/local-apic.js';
+import { serveHypercall } from './hypercalls.js';
+import { Msrs, type MsrHost } from './msrs.js';
 import { Activity, WasmVcpu } from './vcpu.js';
 
 /** Instructions of one turn of a vCPU, about a quarter of a millisecond. */
@@ -14,6 +16,9 @@ const TURN = 40_000;
 /** `Record.START` of `core/decode/record.ts`. */
 const RECORD_START = 30;
 
+/** L of a code segment's attributes. */
+const SEGMENT_LONG = 1 << 13;
+const EFER_LMA = 1n << 10n;
 const CR4_OSXSAVE = 1n << 18n;
 const CR4_PKE = 1n << 22n;
 
@@ -26,6 +31,7 @@ export class WasmVm implements Vm {
   private readonly core: Core;
   private readonly view: DataView;
   private readonly doorbell: Doorbell;
+  private readonly bus = new ApicBus();
   private readonly apics: readonly LocalApic[];
   private readonly msrs: readonly Msrs[];
   /** The vCPU whose state is in place. */
@@ -35,6 +41,8 @@ export class WasmVm implements Vm {
   /** What the current turn was given, for counting. */
   private granted = 0;
   private finished = 0;
+  /** The vCPU whose turn it is has sent INIT to itself. */
+  private initPending = false;
 
   constructor(private readonly options: VmOptions) {
     this.handlers = options.handlers;
@@ -44,19 +52,12 @@ export class WasmVm implements Vm {
     this.core = new Core(segment.memory, this.imports());
     this.core.exports.initialize(segment.size);
     const host = this.apicHost();
-    this.apics = Array.from({ length: options.cpus }, (_, id) => new LocalApic(id, host));
+    this.apics = Array.from({ length: options.cpus }, (_, index) => new LocalApic(index, host));
+    for (const apic of this.apics) this.bus.attach(apic);
     this.vcpus = this.apics.map(
       (apic, index) => new WasmVcpu(this.view, index, apic, this.core, () => this.bringIn(index)),
     );
-    this.msrs = this.vcpus.map(
-      vcpu =>
-        new Msrs(vcpu.apic, {
-          memory: options.memory,
-          wallClockAtPowerOn: () => options.clock.wallClock() - options.clock.now() / 1e6,
-          tscOffset: () => vcpu.fields.get64(L.TSC_OFFSET),
-          apicMoved: () => vcpu.apicMoved(),
-        }),
-    );
+    this.msrs = this.vcpus.map(vcpu => new Msrs(vcpu.apic, this.msrHost(vcpu)));
     for (const vcpu of this.vcpus) {
       vcpu.reset();
       if (vcpu.index > 0) vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
@@ -113,21 +114,11 @@ export class WasmVm implements Vm {
   }
 
   signalMsi(address: number, data: number): void {
-    this.route(
-      {
-        destination: (address >>> 12) & 0xff,
-        logical: (address & 4) !== 0,
-        mode: (data >>> 8) & 7,
-        vector: data & 0xff,
-        level: (data & 0x8000) !== 0,
-      },
-      this.apics,
-    );
+    this.bus.signalMsi(address, data);
   }
 
   setIntr(level: boolean): void {
-    this.apics[0].intr = level;
-    this.updateEvents(this.apics[0]);
+    this.apics[0].setIntr(level);
   }
 
   /** The local APICs know of each interrupt whether it is level-triggered, and report all of those. */
@@ -148,6 +139,10 @@ export class WasmVm implements Vm {
     this.granted = 0;
     this.view.setInt32(L.BUDGET, 0, true);
     this.view.setInt32(L.BUDGET_HELD, 0, true);
+    if (this.initPending) {
+      this.initPending = false;
+      vcpu.initialize();
+    }
     return stop;
   }
 
@@ -203,23 +198,16 @@ export class WasmVm implements Vm {
   }
 
   private updateEvents(apic: LocalApic): void {
-    const { fields } = this.vcpus[apic.id];
+    const { fields } = this.vcpus[apic.index];
     const events = fields.get32(L.EVENTS);
     const pending = apic.pending;
     if (pending === ((events & L.EVENT_INTERRUPT) !== 0)) return;
-    this.setEvents(apic.id, pending ? events | L.EVENT_INTERRUPT : events & ~L.EVENT_INTERRUPT);
+    this.setEvents(apic.index, pending ? events | L.EVENT_INTERRUPT : events & ~L.EVENT_INTERRUPT);
   }
 
   private setEvents(index: number, events: number): void {
     this.vcpus[index].fields.set32(L.EVENTS, events);
     if (index === this.current && this.granted > 0) this.lookAround();
-  }
-
-  private route(message: ApicMessage, among: readonly LocalApic[]): void {
-    const targets = among.filter(apic => apic.isDestination(message));
-    // Lowest priority: any one of them.
-    const taken = message.mode === DeliveryMode.LOWEST ? targets.slice(0, 1) : targets;
-    for (const apic of taken) apic.deliver(message);
   }
 
   private apicHost(): ApicHost {
@@ -228,36 +216,52 @@ export class WasmVm implements Vm {
         this.options.clock.tick();
         return this.options.clock.now();
       },
-      send: (message, shorthand, from) => {
-        if (shorthand === 0) this.route(message, this.apics);
-        else if (shorthand === 1) from.deliver(message);
-        else for (const apic of this.apics) if (shorthand === 2 || apic !== from) apic.deliver(message);
-      },
+      send: (message, shorthand, from) => this.bus.send(message, shorthand, from),
       eoi: vector => this.handlers.eoi(vector),
       changed: apic => {
         // While the machine is being made there are APICs without their vCPU.
         if (this.vcpus !== undefined) this.updateEvents(apic);
       },
-      nmi: ({ id }) => this.setEvents(id, this.vcpus[id].fields.get32(L.EVENTS) | L.EVENT_NMI),
+      nmi: ({ index }) => this.setEvents(index, this.vcpus[index].fields.get32(L.EVENTS) | L.EVENT_NMI),
       init: apic => this.initialize(apic),
-      startup: ({ id }, vector) => {
-        if (this.vcpus[id].activity() === 'waiting-for-sipi') this.vcpus[id].startup(vector);
+      startup: ({ index }, vector) => {
+        if (this.vcpus[index].activity() === 'waiting-for-sipi') this.vcpus[index].startup(vector);
       },
     };
   }
 
-  /** INIT. The processor that sends it to itself goes on until it looks around. */
-  private initialize(apic: LocalApic): void {
-    const running = this.current;
-    apic.reset();
-    const vcpu = this.vcpus[apic.id];
-    if (apic.id === running && this.granted > 0) {
-      this.lookAround();
+  private msrHost(vcpu: WasmVcpu): MsrHost {
+    const { memory, clock } = this.options;
+    return {
+      memory,
+      wallClockAtPowerOn: () => clock.wallClock() - clock.now() / 1e6,
+      tsc: () => BigInt(this.readTsc()),
+      get tscOffset() {
+        return vcpu.fields.get64(L.TSC_OFFSET);
+      },
+      set tscOffset(offset) {
+        vcpu.fields.set64(L.TSC_OFFSET, offset);
+      },
+      apicMoved: () => vcpu.apicMoved(),
+    };
+  }
+
+  private readTsc(): number {
+    const { clock } = this.options;
+    clock.tick();
+    return Math.floor(clock.now());
+  }
+
+  /** INIT. A processor that sends it to itself ends its turn first: it is in the middle of an instruction. */
+  private initialize({ index }: LocalApic): void {
+    if (index === this.current && this.granted > 0) {
+      this.initPending = true;
+      this.setEvents(index, this.vcpus[index].fields.get32(L.EVENTS) | L.EVENT_YIELD);
       return;
     }
+    const running = this.current;
     const budget = this.view.getInt32(L.BUDGET, true);
-    vcpu.reset();
-    vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
+    this.vcpus[index].initialize();
     this.bringIn(running);
     this.view.setInt32(L.BUDGET, budget, true);
   }
@@ -303,12 +307,28 @@ export class WasmVm implements Vm {
       },
       writeMsr: index =>
         this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0,
-      readTsc: () => {
-        clock.tick();
-        return Math.floor(clock.now());
-      },
+      readTsc: () => this.readTsc(),
+      hypercall: () => this.hypercall(this.vcpus[this.current]),
       random: () => crypto.getRandomValues(new Uint32Array(1))[0],
     };
+  }
+
+  private hypercall({ fields }: WasmVcpu): void {
+    const wide =
+      (fields.get32(L.CS + L.SEGMENT_ATTRIBUTES) & SEGMENT_LONG) !== 0 &&
+      (fields.get64(L.EFER) & EFER_LMA) !== 0n;
+    const argument = (register: number): bigint =>
+      wide ? fields.get64(register) : BigInt(fields.get32(register));
+    const result = serveHypercall(
+      {
+        number: argument(L.RAX),
+        arguments: [argument(L.RBX), argument(L.RCX), argument(L.RDX), argument(L.RSI)],
+        wide,
+        cpl: fields.get32(L.CPL),
+      },
+      this.bus,
+    );
+    fields.set64(L.RAX, BigInt.asUintN(wide ? 64 : 32, result));
   }
 
   private acknowledge(apic: LocalApic): number {

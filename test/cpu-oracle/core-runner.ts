@@ -21,6 +21,7 @@ const IMPORTS: CoreImports = {
   writeMsr: () => 0,
   readTsc: () => 0,
   random: () => 0,
+  hypercall: () => undefined,
 };
 
 const segments: readonly (readonly [number, number, number])[] = [

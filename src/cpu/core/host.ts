@@ -43,3 +43,6 @@ export declare function hostTsc(): f64;
 /** 32 bits of entropy. */
 @external("host", "random")
 export declare function random(): u32;
+/** VMCALL or VMMCALL: takes its arguments from the registers and leaves the result in RAX. */
+@external("host", "hypercall")
+export declare function hypercall(): void;

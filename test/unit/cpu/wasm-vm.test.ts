@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, AcceleratorError } from '../../../src/errors.js';
+import * as L from '../../../src/cpu/core/layout.js';
 import { CORE_RESERVE, WasmAccelerator } from '../../../src/cpu/wasm-accelerator.js';
 import { MachineClock } from '../../../src/vmm/clock.js';
 import { Doorbell } from '../../../src/vmm/doorbell.js';
@@ -166,6 +167,99 @@ describe('WasmVm', () => {
     machine.run(2000);
     expect(machine.exitCode).toBe(77);
     expect(machine.vm.vcpus[1].activity()).toBe('halted');
+  });
+
+  it('keeps model-specific and vector registers over INIT, and nothing else', () => {
+    const machine = start(
+      `mov rbx, 0xfee00000
+       mov dword ptr [rbx + 0xf0], 0x1ff
+       mov dword ptr [rbx + 0x310], 0x01000000
+       mov dword ptr [rbx + 0x300], 0x4500
+       mov dword ptr [rbx + 0x300], 0x4608
+       1: pause
+       cmp word ptr [0x9000], 1
+       jne 1b
+       mov dword ptr [rbx + 0x300], 0x4500
+       exit`,
+      { cpus: 2 },
+    );
+    machine.memory.write(
+      0x8000,
+      assemble(
+        `.code16
+         mov ecx, 0xc0000082
+         mov eax, 0x12345678
+         xor edx, edx
+         wrmsr
+         mov eax, 0x600
+         mov cr4, eax
+         mov eax, 77
+         movd xmm3, eax
+         xor ax, ax
+         mov ds, ax
+         mov word ptr [0x9000], 1
+         1: pause
+         jmp 1b`,
+        0x8000,
+      ),
+    );
+    machine.run(2000);
+    const { fields } = machine.vm.vcpus[1];
+    expect(machine.vm.vcpus[1].activity()).toBe('waiting-for-sipi');
+    expect(fields.get64(L.MSR_LSTAR)).toBe(0x1234_5678n);
+    expect(fields.get32(L.VECTORS + 3 * L.VECTOR_SIZE)).toBe(77);
+    expect(fields.get64(L.CR4)).toBe(0n);
+    expect(fields.get64(L.RIP)).toBe(0xfff0n);
+  });
+
+  it('begins anew when the first processor sends INIT to itself', () => {
+    const machine = start(
+      `mov rbx, 0xfee00000
+       mov dword ptr [rbx + 0x310], 0
+       mov dword ptr [rbx + 0x300], 0x4500
+       1: jmp 1b`,
+    );
+    machine.run(20);
+    // There is no firmware at the reset vector; but it has gone there.
+    expect(machine.vm.vcpus[0].activity()).toBe('running');
+    // CD and NW stay as they were.
+    expect(machine.vm.vcpus[0].fields.get64(L.CR0)).toBe(0x10n);
+    expect(machine.vm.vcpus[0].fields.get64(L.EFER)).toBe(0n);
+  });
+
+  it('answers VMCALL and VMMCALL as KVM does, in 64 bits', () => {
+    const machine = start(
+      `mov eax, 1
+       vmcall
+       mov rbx, rax
+       mov eax, 12345
+       vmmcall
+       cmp rax, -1000
+       setne al
+       add al, bl
+       exit`,
+    );
+    machine.run(1000);
+    expect(machine.exitCode).toBe(0);
+  });
+
+  it('goes on counting time from where the guest sets the counter', () => {
+    const machine = start(
+      `mov ecx, 0x10
+       mov eax, 0x1000
+       mov edx, 0x7
+       wrmsr
+       rdtsc
+       mov ebx, edx
+       mov ecx, 0x3b
+       rdmsr
+       mov al, bl
+       or al, dl
+       exit`,
+    );
+    machine.run(1000);
+    // The adjustment is a little less than what was written.
+    expect(machine.exitCode).toBe(7 | 6);
   });
 
   it('reads device memory in the middle of an instruction and outside RAM only', () => {

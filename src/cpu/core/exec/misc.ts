@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record, RecordBit } from '../decode/record';
-import { cpuid, random } from '../host';
+import { cpuid, hypercall, random } from '../host';
 import { Flag, isLong, isVm86 } from '../mode';
 import { read } from '../mmu/access';
 import { Vector, raiseUd } from '../system/fault';
@@ -89,7 +89,7 @@ export function defineMiscellaneous(): void {
   defineAnySize(Op.PREFETCH, Form.M, (op: usize): usize => next(op));
   defineAnySize(Op.CLFLUSH, Form.M, (op: usize): usize => next(op));
   defineAnySize(Op.UD, Form.NONE, (op: usize): usize => { raiseUd(); return 0; });
-  defineAnySize(Op.VMCALL, Form.R, (op: usize): usize => { raiseUd(); return 0; });
+  defineAnySize(Op.VMCALL, Form.R, (op: usize): usize => { hypercall(); return leaveAfter(op); });
   defineAnySize(Op.CPUID, Form.NONE, (op: usize): usize => {
     cpuid(load<u32>(L.RAX), load<u32>(L.RCX));
     setRegister<u32>(L.RAX, load<u32>(L.CPUID_OUT));

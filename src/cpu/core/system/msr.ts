@@ -58,10 +58,6 @@ export function readMsr(index: u32): u64 {
 }
 
 export function writeMsr(index: u32, value: u64): void {
-  if (index == Msr.TSC) {
-    store<u64>(L.TSC_OFFSET, value - <u64>hostTsc());
-    return;
-  }
   if (index == Msr.EFER) {
     const old = load<u64>(L.EFER);
     if (value & ~EFER_BITS || (value ^ old) & Efer.LME && load<u64>(L.CR0) & Cr0.PG) raiseGp(0);
