@@ -11,6 +11,8 @@ export interface CpuidContext {
   readonly apic: boolean;
   /** CR4.PKE. */
   readonly ospke: boolean;
+  /** XCR0's low half. */
+  readonly xcr0: number;
 }
 
 /** Time stamp counter and local APIC timer count nanoseconds. */
@@ -27,10 +29,11 @@ const HIGHEST_HYPERVISOR = 0x4000_0010;
 /** Physical and linear address bits. */
 const ADDRESS_BITS = 40 | (48 << 8);
 
-/** Bytes of the XSAVE area: legacy region and header. */
-const XSAVE_SIZE = 512 + 64;
-
 const bits = (...set: number[]): number => set.reduce((sum, bit) => sum | (1 << bit), 0) >>> 0;
+
+/** XSAVE's components: x87, SSE, and PKRU behind the legacy region and the header. */
+const XSAVE_COMPONENTS = bits(0, 1, 9);
+const XSAVE_PKRU = { component: 9, offset: 512 + 64, size: 8 };
 
 /** FPU DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
 const LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
@@ -69,7 +72,7 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
     case 0xb:
       return topology(subleaf, context);
     case 0xd:
-      return xsave(subleaf);
+      return xsave(subleaf, context);
     case 0x4000_0000:
       return [HIGHEST_HYPERVISOR, ...text('KVMKVMKVM\0\0\0')] as unknown as CpuidResult;
     case 0x4000_0001:
@@ -116,10 +119,19 @@ function topology(subleaf: number, { apicId, cpus }: CpuidContext): CpuidResult 
   return [0, 0, subleaf, apicId];
 }
 
-function xsave(subleaf: number): CpuidResult {
-  if (subleaf === 0) return [3, XSAVE_SIZE, XSAVE_SIZE, 0];
-  // XSAVEOPT.
-  return subleaf === 1 ? [1, 0, 0, 0] : NONE;
+function xsave(subleaf: number, { xcr0 }: CpuidContext): CpuidResult {
+  const { component, offset, size } = XSAVE_PKRU;
+  switch (subleaf) {
+    case 0:
+      return [XSAVE_COMPONENTS, xcr0 & (1 << component) ? offset + size : offset, offset + size, 0];
+    case 1:
+      // XSAVEOPT.
+      return [1, 0, 0, 0];
+    case component:
+      return [size, offset, 0, 0];
+    default:
+      return NONE;
+  }
 }
 
 function vendor(highest: number): CpuidResult {

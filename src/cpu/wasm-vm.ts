@@ -274,6 +274,7 @@ export class WasmVm implements Vm {
       cpus: this.vcpus.length,
       osxsave: (cr4 & CR4_OSXSAVE) !== 0n,
       ospke: (cr4 & CR4_PKE) !== 0n,
+      xcr0: fields.get32(L.XCR0),
       apic: apic.enabled,
     });
     result.forEach((value, i) => this.view.setUint32(L.CPUID_OUT + i * 4, value, true));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cpuid } from '../../../src/cpu/cpuid.js';
 
-const context = { apicId: 1, cpus: 4, osxsave: false, apic: true, ospke: false };
+const context = { apicId: 1, cpus: 4, osxsave: false, apic: true, ospke: false, xcr0: 1 };
 const text = (words: readonly number[]): string =>
   Buffer.from(Uint32Array.from(words).buffer).toString('latin1');
 
@@ -33,6 +33,12 @@ describe('cpuid', () => {
     expect((cpuid(1, 0, on)[2] ^ cpuid(1, 0, context)[2]) >>> 0).toBe(1 << 27);
     expect((cpuid(7, 0, on)[2] ^ cpuid(7, 0, context)[2]) >>> 0).toBe(1 << 4);
     expect((cpuid(1, 0, { ...context, apic: false })[3] ^ cpuid(1, 0, context)[3]) >>> 0).toBe(1 << 9);
+  });
+
+  it('tells the size of the XSAVE area for what XCR0 enables, and where PKRU is in it', () => {
+    expect(cpuid(0xd, 0, context)).toEqual([0x203, 576, 584, 0]);
+    expect(cpuid(0xd, 0, { ...context, xcr0: 0x203 })[1]).toBe(584);
+    expect(cpuid(0xd, 9, context)).toEqual([8, 576, 0, 0]);
   });
 
   it('answers unknown leaves with zeros', () => {

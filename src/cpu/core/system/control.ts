@@ -9,7 +9,7 @@ import { read } from '../mmu/access';
 import { Cr0, Cr4, Efer, Flag, Mode, cpl, isLong, longModeActive, updateMode } from '../mode';
 import { Dr6, generalDetect, raiseDebug } from './debug';
 import { raiseGp, raiseUd } from './fault';
-import { XCR0_SUPPORTED } from './xstate';
+import { XCR0_SUPPORTED, setPkru } from './xstate';
 
 /** Control and debug registers (Intel SDM vol. 3, 2.5). */
 
@@ -149,7 +149,7 @@ export function defineControl(): void {
   defineAnySize(Op.STAC, Form.R, (op: usize): usize => { setAc(true); return leaveAfter(op); });
   defineAnySize(Op.XGETBV, Form.R, (op: usize): usize => {
     if (!(load<u64>(L.CR4) & Cr4.OSXSAVE)) raiseUd();
-    if (load<u32>(L.RCX) > 1) raiseGp(0);
+    if (load<u32>(L.RCX)) raiseGp(0);
     setRegister<u32>(L.RAX, load<u32>(L.XCR0));
     setRegister<u32>(L.RDX, 0);
     return leaveAfter(op);
@@ -172,8 +172,7 @@ export function defineControl(): void {
   defineAnySize(Op.WRPKRU, Form.R, (op: usize): usize => {
     if (!(load<u64>(L.CR4) & Cr4.PKE)) raiseUd();
     if (load<u32>(L.RCX) || load<u32>(L.RDX)) raiseGp(0);
-    store<u32>(L.PKRU, load<u32>(L.RAX));
-    flushTlb();
+    setPkru(load<u32>(L.RAX));
     return leaveAfter(op);
   });
 }

@@ -5,18 +5,23 @@ import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
 import { setControlWord, setStatusWord, statusWord } from '../fpu/state';
 import { probeRead, probeWrite, read, write } from '../mmu/access';
+import { flushTlb } from '../mmu/tlb';
 import { Cr0, Cr4, isLong } from '../mode';
 import { checkSse } from '../vector/operands';
 import { Vector, raise, raiseGp, raiseUd } from './fault';
 
 /** FXSAVE, XSAVE and their kin (Intel SDM vol. 1, 10.5 and 13). */
 
-/** x87 and SSE; AVX comes with x86-64-v3. */
-export const XCR0_SUPPORTED: u64 = 3;
 const X87: u64 = 1;
 const SSE: u64 = 2;
+const PKRU: u64 = 1 << 9;
+/** AVX comes with x86-64-v3. */
+export const XCR0_SUPPORTED: u64 = X87 | SSE | PKRU;
 export const MXCSR_MASK: u32 = 0xffff;
 const HEADER: u64 = 512;
+/** Where PKRU is, as CPUID leaf 0xD tells: right behind the header. */
+const PKRU_OFFSET: u64 = 576;
+const PKRU_SIZE: u32 = 8;
 
 function checkFxsave(): void {
   if (load<u64>(L.CR0) & Cr0.EM) raiseUd();
@@ -129,17 +134,28 @@ function sseInitial(): bool {
   }
   return true;
 }
+/** Bytes of the area that are used for these components. */
+@inline function areaSize(components: u64): u32 { return <u32>PKRU_OFFSET + (components & PKRU ? PKRU_SIZE : 0); }
+
+export function setPkru(value: u32): void {
+  if (value == load<u32>(L.PKRU)) return;
+  store<u32>(L.PKRU, value);
+  // TLB entries have been checked against the old rights.
+  flushTlb();
+}
+
 function xsave(op: usize, optimized: bool): usize {
   checkXsave();
   const address = addressOf(op);
   if (address & 63) raiseGp(0);
-  probeWrite(address, 576);
   const components = requested();
-  const inUse = (x87Initial() ? 0 : X87) | (sseInitial() ? 0 : SSE);
+  probeWrite(address, areaSize(components));
+  const inUse = (x87Initial() ? 0 : X87) | (sseInitial() ? 0 : SSE) | (load<u32>(L.PKRU) ? PKRU : 0);
   const written = optimized ? components & inUse : components;
   if (written & X87) saveX87(address, load<u8>(op, Record.SIZE) == 3);
   if (components & SSE) saveMxcsr(address);
   if (written & SSE) saveVectors(address);
+  if (written & PKRU) write<u64>(address + PKRU_OFFSET, load<u32>(L.PKRU));
   const old = read<u64>(address + HEADER);
   write<u64>(address + HEADER, (old & ~components) | (components & inUse));
   return next(op);
@@ -148,10 +164,10 @@ function xrstor(op: usize): usize {
   checkXsave();
   const address = addressOf(op);
   if (address & 63) raiseGp(0);
-  probeRead(address, 576);
+  const components = requested();
+  probeRead(address, areaSize(components));
   const present = read<u64>(address + HEADER);
   if (present & ~load<u64>(L.XCR0) || read<u64>(address + HEADER + 8) || read<u64>(address + HEADER + 16)) raiseGp(0);
-  const components = requested();
   if (components & SSE) loadMxcsr(address);
   if (components & X87) {
     if (present & X87) loadX87(address, load<u8>(op, Record.SIZE) == 3);
@@ -164,6 +180,8 @@ function xrstor(op: usize): usize {
     if (present & SSE) loadVectors(address);
     else for (let i: u32 = 0; i < vectorCount(); i++) memory.fill(L.VECTORS + i * L.VECTOR_SIZE, 0, 16);
   }
+  // Last: the area may be in a page that the new rights keep from its reader.
+  if (components & PKRU) setPkru(present & PKRU ? read<u32>(address + PKRU_OFFSET) : 0);
   return next(op);
 }
 
