@@ -10,7 +10,7 @@ import { run } from './process.js';
  * The meta-package that depends on the current kernel. Its "cloud" flavour is small (27 MB against 70 MB), boots fast
  * and has kvm-amd, so it serves both as the kernel that runs KVM and as the guest under test.
  */
-const META_PACKAGE = 'linux-image-cloud-amd64';
+export const CLOUD_KERNEL = 'linux-image-cloud-amd64';
 
 /**
  * An unpacked kernel package.
@@ -26,10 +26,11 @@ const META_PACKAGE = 'linux-image-cloud-amd64';
  * Gets the current kernel of this Debian release, from the cache or its archive (apt checks signatures and hashes).
  *
  * @param {(line: string) => void} progress
+ * @param {string} [metaPackage] the package that depends on the current one of its flavour
  * @returns {Promise<DebianKernel>}
  */
-export async function debianKernel(progress) {
-  const { name, version } = await currentPackage();
+export async function debianKernel(progress, metaPackage = CLOUD_KERNEL) {
+  const { name, version } = await currentPackage(metaPackage);
   const folder = await cached(`kernel/${name}_${version}`, async unfinished => {
     progress(`downloading ${name} ${version}`);
     await run('apt-get', ['download', '-q', `${name}=${version}`], { cwd: unfinished }).catch(error => {
@@ -59,13 +60,16 @@ export async function debianKernel(progress) {
   return { release, bzImage: join(folder, 'bzImage'), vmlinux: join(folder, 'vmlinux'), modules };
 }
 
-/** @returns {Promise<{ name: string, version: string }>} the versioned package that the meta-package stands for now */
-async function currentPackage() {
-  const depends = (await run('apt-cache', ['depends', META_PACKAGE])).toString();
+/**
+ * @param {string} metaPackage
+ * @returns {Promise<{ name: string, version: string }>} the versioned package that the meta-package stands for now
+ */
+async function currentPackage(metaPackage) {
+  const depends = (await run('apt-cache', ['depends', metaPackage])).toString();
   const name = /^\s*\|?Depends:\s*(linux-image-\d\S*)$/m.exec(depends)?.[1];
   if (!name) {
     throw new HarnessError(
-      `apt knows no kernel behind ${META_PACKAGE}: this needs Debian 12 or later; run apt-get update`,
+      `apt knows no kernel behind ${metaPackage}: this needs Debian 12 or later; run apt-get update`,
     );
   }
   const policy = (

@@ -6,13 +6,15 @@
 #   tsvmm.end=poweroff  power off by ACPI; by default it reboots (-f: at once, without an orderly shutdown)
 #   -- command…         everything behind "--" is run as a command before the end
 #
-# Lines that begin with "tsvmm-linux: " are for the test to read.
+# Lines that begin with "tsvmm-linux: " are for the test to read. Kernel messages of the levels "warning" and worse are
+# among them.
 
 /bin/busybox --install -s /bin
-mkdir -p /proc /sys /dev
+mkdir -p /proc /sys /dev /tmp
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+mount -t tmpfs tmpfs /tmp
 
 end='reboot -f'
 for word in $(cat /proc/cmdline); do
@@ -34,5 +36,6 @@ if [ $# -gt 0 ]; then
   "$@"
   echo "tsvmm-linux: status $?"
 fi
+dmesg -r | sed -n 's/^<[0-4]>/tsvmm-linux: warning /p'
 echo 'tsvmm-linux: done'
 $end

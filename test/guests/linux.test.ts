@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { faithful, kernelFromEnvironment, onEachAccelerator } from './harness.js';
+import { TROUBLE, bootLinux } from './linux-guest.js';
+
+const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
+const FROM_DEBIAN =
+  'eval "$(node scripts/test-kvm.js --print-guests)" takes it from Debian’s linux-image-cloud-amd64';
+
+/** A boot takes some six seconds, and much more where other tests have the processors. */
+const TIMEOUT = 240_000;
+
+const SHELL = fileURLToPath(new URL('linux-programs/shell.sh', import.meta.url));
+
+/** The kernel file that a variable names and its initial RAM disk, or what is missing and how to get it. */
+function filesFromEnvironment(variable: string): { kernel: string; initrd: string } | { missing: string } {
+  const kernel = kernelFromEnvironment(variable, FROM_DEBIAN);
+  const initrd = kernelFromEnvironment('TSVMM_LINUX_INITRD', FROM_DEBIAN);
+  if ('missing' in kernel) return kernel;
+  if ('missing' in initrd) return initrd;
+  return { kernel: kernel.path, initrd: initrd.path };
+}
+
+onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
+  for (const cpus of [1, 2, 4]) {
+    test(
+      `a shell script prints what it prints on the host, ${cpus} vCPUs`,
+      { timeout: TIMEOUT },
+      async ({ skip }) => {
+        if (!faithful(accel)) return skip(SLOW);
+        const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
+        if ('missing' in files) return skip(files.missing);
+        const append = 'console=ttyS0 reboot=k panic=-1 quiet -- /tests/shell.sh';
+        const { result, report } = await bootLinux({ accel, ...files, append, cpus });
+        expect(report.text).not.toMatch(TROUBLE);
+        expect(report.output).toBe(execFileSync('busybox', ['sh', SHELL]).toString());
+        expect(report).toMatchObject({ processors: cpus, status: 0, done: true });
+        expect(result).toMatchObject({ reason: 'reset', status: 0 });
+      },
+    );
+  }
+
+  for (const boot of ['pvh', 'linux-elf'] as const) {
+    for (const cpus of [1, 2]) {
+      test(`by ${boot} to its /init and a reboot, ${cpus} vCPUs`, { timeout: TIMEOUT }, async ({ skip }) => {
+        if (!faithful(accel)) return skip(SLOW);
+        const files = filesFromEnvironment('TSVMM_LINUX_VMLINUX');
+        if ('missing' in files) return skip(files.missing);
+        const append = 'console=ttyS0 reboot=k panic=-1 quiet';
+        const { result, report } = await bootLinux({ accel, ...files, boot, append, cpus });
+        expect(report.text).not.toMatch(TROUBLE);
+        expect(report).toMatchObject({ processors: cpus, done: true });
+        expect(result).toMatchObject({ reason: 'reset', status: 0 });
+      });
+    }
+  }
+
+  test('powers off by ACPI', { timeout: TIMEOUT }, async ({ skip }) => {
+    if (!faithful(accel)) return skip(SLOW);
+    const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
+    if ('missing' in files) return skip(files.missing);
+    const append = 'console=ttyS0 quiet tsvmm.end=poweroff';
+    const { result } = await bootLinux({ accel, ...files, append });
+    expect(result).toMatchObject({ reason: 'poweroff', status: 0 });
+  });
+});
