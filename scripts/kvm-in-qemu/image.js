@@ -20,6 +20,7 @@ const PROJECT_PARTS = [
   'dist',
   'guests/build',
   'test',
+  'scripts/kvm-in-qemu/hold-machine.js',
   'scripts/kvm-in-qemu/vitest.config.js',
 ];
 /** What packages carry that nothing reads while they run. */

@@ -42,6 +42,10 @@ done
 
 . /etc/tsvmm/environment
 cd /tsvmm || finish 125
+mkfifo /run/held
+node scripts/kvm-in-qemu/hold-machine.js >/run/held 2>&1 &
+read -r held </run/held
+[ "$held" = held ] || { say "error cannot hold a machine: $held"; finish 125; }
 say begin
 # A session of its own with the serial port as its terminal, so that Ctrl-C reaches a shell started by hand.
 setsid -c sh /etc/tsvmm/command </dev/ttyS0 >/dev/ttyS0 2>&1
