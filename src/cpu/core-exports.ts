@@ -73,9 +73,8 @@ function compiled(): WebAssembly.Module {
   return module;
 }
 
+/** Node's decoder takes a millisecond, a loop over `atob` thirty, before anything is optimized. */
 function bytesOf(base64: string): Uint8Array {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  if (typeof Buffer !== 'undefined') return Buffer.from(base64, 'base64');
+  return Uint8Array.from(atob(base64), character => character.charCodeAt(0));
 }
