@@ -3,13 +3,16 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
+import type { Interrupter } from '../vmm/doorbell.js';
 import { Latch } from '../vmm/latch.js';
 import type { DeviceContext } from '../vmm/machine/board.js';
 import { MachineWorker } from '../vmm/machine/machine-worker.js';
 import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
 import { serializeError } from '../vmm/machine/serialize-error.js';
-import { interruptThread } from './kick-signal.js';
 import type { MachineThreadStart } from './machine-worker-thread.js';
+
+/** Kicks further vCPUs out of KVM. Native code is loaded with the accelerator that needs it. */
+let interruptThread: Interrupter | undefined;
 
 const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
 if (start) await serve(start);
@@ -20,7 +23,7 @@ async function serve({ setup, port }: MachineThreadStart): Promise<void> {
     const worker = new MachineWorker(setup, {
       post,
       receive: () => receiveMessageOnPort(port)?.message as ToWorker | undefined,
-      interrupt: interruptThread,
+      interrupt: (tid, exitByte) => interruptThread?.(tid, exitByte),
       loadAccelerator,
       loadDevice,
     });
@@ -38,6 +41,7 @@ async function loadAccelerator({ accelerator, kvmDevice }: WorkerSetup): Promise
   switch (accelerator) {
     case 'kvm': {
       const { KvmAccelerator } = await import('../vmm/kvm/kvm-accelerator.js');
+      ({ interruptThread } = await import('./kick-signal.js'));
       return new KvmAccelerator(kvmDevice);
     }
     case 'wasm': {

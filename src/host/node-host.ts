@@ -3,7 +3,6 @@ import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from '../vmm/mac
 import { KVM_DEVICE } from '../vmm/machine/options.js';
 import type { FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from '../vmm/machine/protocol.js';
 import type { KvmReport } from './inspect-host.js';
-import { interruptThread } from './kick-signal.js';
 import { startMachineThread } from './machine-worker-thread.js';
 import { readWholeFile } from './read-file.js';
 import { THREAD_OPTIONS } from './thread-options.js';
@@ -35,7 +34,10 @@ export const nodeHost: Host = {
     return { onError: listener => worker.on('error', listener), exited: exited(worker) };
   },
 
-  interrupt: interruptThread,
+  /** Native code is loaded for KVM alone. */
+  async interrupter(accelerator) {
+    return accelerator === 'kvm' ? (await import('./kick-signal.js')).interruptThread : undefined;
+  },
 
   async chooseAccelerator(machine): Promise<AcceleratorChoice> {
     const [{ inspectKvm }, { chooseAccelerator }] = await Promise.all([

@@ -21,7 +21,7 @@ export class Doorbell {
   /** @param buffer from `Doorbell.allocate()`, shared by all threads that ring it */
   constructor(
     readonly buffer: SharedArrayBuffer,
-    private readonly interrupt?: Interrupter,
+    private readonly interrupt?: Interrupter | undefined,
   ) {
     this.words = new Int32Array(buffer);
   }

@@ -12,8 +12,8 @@ export interface Host {
   startMachine(setup: WorkerSetup): WorkerLink;
   /** Starts the thread of a further vCPU. */
   startVcpu(setup: VcpuThreadSetup): VcpuThread;
-  /** How a thread inside the guest is interrupted from the control thread. */
-  readonly interrupt: Interrupter;
+  /** How a thread inside the guest is interrupted from the control thread, where the doorbell's word is not enough. */
+  interrupter(accelerator: AcceleratorName): Promise<Interrupter | undefined>;
   /** The accelerator that `auto` takes for a machine of this size. */
   chooseAccelerator(machine: {
     readonly cpus: number;

@@ -10,7 +10,7 @@ import { choose } from '../boot/index.js';
 import { writeMpTable } from '../boot/mp-table.js';
 import type { BootModule, BootProtocol } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
-import { Doorbell } from '../doorbell.js';
+import { Doorbell, type Interrupter } from '../doorbell.js';
 import { FlowLimit } from '../flow-limit.js';
 import { Latch } from '../latch.js';
 import { GuestMemory } from '../memory/guest-memory.js';
@@ -92,17 +92,19 @@ export class Machine {
   private crashed: Error | undefined;
   private closing: Promise<void> | undefined;
   private readonly forgetExit: () => void;
+  private readonly interrupt: Interrupter | undefined;
 
   private constructor(
     private readonly options: CheckedOptions,
     private readonly host: Host,
     parts: MachineParts,
   ) {
-    const { memory, accelerator, protocol } = parts;
+    const { memory, accelerator, interrupt, protocol } = parts;
+    this.interrupt = interrupt;
     this.memory = memory;
     this.accelerator = accelerator;
     this.bootProtocol = protocol;
-    this.doorbell = new Doorbell(Doorbell.allocate(), host.interrupt);
+    this.doorbell = new Doorbell(Doorbell.allocate(), interrupt);
     const serialOut = rings(options.serialPorts, OUTPUT_RING);
     const serialIn = rings(options.serialPorts, INPUT_RING);
     const [debugConsole] = rings(1, OUTPUT_RING);
@@ -152,8 +154,8 @@ export class Machine {
   /** @internal Use `createMachine`. */
   static async create(options: MachineOptions, host: Host): Promise<Machine> {
     const checked = checkOptions(options);
-    const [accelerator, image, initrd, modules] = await Promise.all([
-      chooseAccelerator(checked, host),
+    const [[accelerator, interrupt], image, initrd, modules] = await Promise.all([
+      prepareAccelerator(checked, host),
       readSource(host, checked.kernel, 'kernel'),
       checked.initrd === undefined ? undefined : readModule(host, checked.initrd, 'initrd'),
       Promise.all((checked.modules ?? []).map(module => readModule(host, module, 'module'))),
@@ -162,7 +164,7 @@ export class Machine {
     const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator.name]);
     const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
-    const machine = new Machine(checked, host, { accelerator, memory, protocol });
+    const machine = new Machine(checked, host, { accelerator, interrupt, memory, protocol });
     try {
       machine.bootState = protocol.load(
         {
@@ -392,7 +394,7 @@ export class Machine {
     });
     this.threads.push(thread);
     this.done.push(done);
-    this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.host.interrupt)));
+    this.links.push(new VcpuLink(index, link, new Doorbell(doorbell, this.interrupt)));
   }
 
   private stopThreads(): void {
@@ -440,6 +442,7 @@ export class Machine {
 
 interface MachineParts {
   readonly accelerator: AcceleratorChoice;
+  readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
 }
@@ -451,6 +454,14 @@ function writeFirmwareTables(
 ): number | undefined {
   writeMpTable(memory, cpus);
   return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
+}
+
+async function prepareAccelerator(
+  options: CheckedOptions,
+  host: Host,
+): Promise<[AcceleratorChoice, Interrupter | undefined]> {
+  const accelerator = await chooseAccelerator(options, host);
+  return [accelerator, await host.interrupter(accelerator.name)];
 }
 
 async function chooseAccelerator(options: CheckedOptions, host: Host): Promise<AcceleratorChoice> {

@@ -71,7 +71,6 @@ export class FakeHost implements Host {
   worker!: FakeWorker;
   readonly vcpus: (FakeThread & { readonly setup: VcpuThreadSetup })[] = [];
   readonly exitActions = new Set<() => void>();
-  readonly interrupt = (): void => undefined;
   /** What the worker says once it is started. */
   greet: (worker: FakeWorker) => void = worker => worker.say({ type: 'ready', vcpus: [] });
 
@@ -89,6 +88,10 @@ export class FakeHost implements Host {
     const thread = Object.assign(new FakeThread(), { setup });
     this.vcpus.push(thread);
     return thread;
+  }
+
+  interrupter(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   chooseAccelerator(): Promise<AcceleratorChoice> {
