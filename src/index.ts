@@ -29,6 +29,7 @@ export type { ProbeEvent, ProbeFilter } from './vmm/bus/probe.js';
 export type { UnclaimedAccess } from './vmm/bus/bus.js';
 export type { GuestMemory } from './vmm/memory/guest-memory.js';
 export type { AccessSize, BusRange, BusTarget, Device, DeviceState, IrqLine, Power } from './vmm/device.js';
+export type { InstructionCounting } from './vmm/instruction-time.js';
 export type { Clock, Timer } from './vmm/clock.js';
 export type { VcpuState } from './vmm/vcpu-state.js';
 export { RegisterBlock, type Register } from './devices/registers.js';

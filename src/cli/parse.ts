@@ -20,12 +20,23 @@ export function parseTime(text: string): number {
 /** A whole number between `least` and `most`, written in decimal. */
 export function parseCount(least: number, most: number): (text: string) => number {
   return text => {
-    const count = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    const count = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
     if (!(count >= least && count <= most)) {
       throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
     }
     return count;
   };
+}
+
+/** `2024-02-29` or `2024-02-29T12:34:56`: a time of day UTC, as ms since 1970. */
+export function parseDate(text: string): number {
+  const match = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d:\d\d)?$/.exec(text);
+  const time = match ? Date.parse(`${match[1]}${match[2] ?? 'T00:00:00'}Z`) : NaN;
+  // Date.parse takes the 30th of February for a day in March.
+  const valid = time >= 0 && new Date(time).toISOString().startsWith(text);
+  if (!valid || text >= '2100')
+    throw new InvalidArgumentError('Write a time UTC from 1970 to 2099: 2024-02-29T12:34:56.');
+  return time;
 }
 
 /** A size such as 512M; commander shows which option it was. */

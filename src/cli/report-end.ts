@@ -23,7 +23,7 @@ const UNASKED: readonly RunResult['reason'][] = ['halted', 'triple-fault', 'time
  * @param kernel the kernel's path; read again for its symbols when there is an address to explain
  */
 export async function reportEnd(result: RunResult, kernel: string, verbose: boolean): Promise<void> {
-  const { reason, code, vcpu, failure, exits, elapsedMs, unclaimed } = result;
+  const { reason, code, vcpu, failure, exits, instructions, elapsedMs, unclaimed } = result;
   if (verbose || UNASKED.includes(reason)) {
     const where = vcpu === undefined ? '' : ` on vCPU ${vcpu}`;
     const value = code === undefined ? '' : ` with ${code}`;
@@ -36,7 +36,8 @@ export async function reportEnd(result: RunResult, kernel: string, verbose: bool
     if (symbol !== undefined) tell(`  in ${symbol}`);
   }
   if (!verbose) return;
-  tell(`${exits} exits in ${elapsedMs.toFixed(1)} ms`);
+  const counted = instructions === undefined ? '' : `${instructions} instructions and `;
+  tell(`${counted}${exits} exits in ${elapsedMs.toFixed(1)} ms`);
   for (const { space, direction, address, count } of unclaimed) {
     tell(`nobody answers ${direction} of ${space} ${hex(address)} (${count} times)`);
   }

@@ -34,7 +34,11 @@ export async function runMachine(
   let complete: boolean;
   try {
     if (verbose) describeStart(kernel, machine, options);
-    complete = await runConnected(kernel, machine, serial, verbose);
+    complete = await runConnected(kernel, machine, {
+      serial,
+      verbose,
+      inputFirst: options.icount !== undefined,
+    });
   } finally {
     await machine.close();
   }
@@ -58,8 +62,7 @@ function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: 
 async function runConnected(
   kernel: string,
   machine: Machine,
-  serial: readonly SerialSpec[],
-  verbose: boolean,
+  { serial, verbose, inputFirst }: RunOptions & { readonly inputFirst: boolean },
 ): Promise<boolean> {
   const interruption = new Interruption(() => void machine.stop());
   const backends: SerialBackend[] = [];
@@ -72,10 +75,12 @@ async function runConnected(
   try {
     for (const [i, spec] of serial.entries()) {
       const port = machine.serialPorts[i];
-      const backend = await connectSerial(port, spec, {
+      const connected = connectSerial(port, spec, {
         quit: status => interruption.end(status),
         fail: error => interruption.fail(error),
+        inputFirst,
       });
+      const backend = await withProgress('reading the input to its end', verbose, connected);
       backend.finished.catch((error: Error) => interruption.fail(error));
       backends.push(backend);
       // The name of a pseudo-terminal is known to nobody else.

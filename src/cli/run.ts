@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
+import type { InstructionCounting } from '../vmm/instruction-time.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
@@ -9,6 +10,7 @@ import {
   once,
   parseChoice,
   parseCount,
+  parseDate,
   parseMemory,
   parsePath,
   parsePattern,
@@ -28,6 +30,10 @@ interface RunFlags {
   readonly timeout?: number;
   readonly exitOn?: string | RegExp;
   readonly kvmDevice?: string;
+  readonly icount?: true;
+  readonly icountShift?: number;
+  readonly rtcBase?: number;
+  readonly seed?: number;
   readonly acpi: boolean;
   readonly verbose?: true;
 }
@@ -93,6 +99,25 @@ function options(): Option[] {
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
     single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
+    new Option(
+      '--icount',
+      'virtual time follows from executed instructions, idle time is skipped: every run is the same; implies --accel wasm',
+    ),
+    single(
+      '--icount-shift <n>',
+      'with --icount: an instruction takes 2^n ns (default: 0)',
+      parseCount(0, 10),
+    ),
+    single(
+      '--rtc-base <time>',
+      'with --icount: the time of day UTC at power-on (default: 2000-01-01)',
+      parseDate,
+    ),
+    single(
+      '--seed <n>',
+      'with --icount: what RDRAND returns follows from it (default: 0)',
+      parseCount(0, 2 ** 32 - 1),
+    ),
     new Option('-v, --verbose', 'say on stderr what is done and how the run ended'),
   ];
 }
@@ -106,12 +131,17 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
   const modules = (flags.module ?? []).map(parseModule);
   checkNotOverwritten(serial, [kernel, flags.initrd ?? [], modules.map(({ file }) => file)].flat(2));
   const options = { ...machineOptions(kernel, kernelArguments, flags), modules, serialPorts: serial.length };
+  const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
   warmUpMachineThread();
   try {
     const { runMachine } = await import('./run-machine.js');
-    await runMachine(kernel, options, { serial, verbose: flags.verbose ?? false });
+    await runMachine(
+      kernel,
+      { ...options, ...(icount && { icount }) },
+      { serial, verbose: flags.verbose ?? false },
+    );
   } finally {
     await dismissMachineThread();
   }
@@ -133,6 +163,21 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(exitOn !== undefined && { exitOn }),
   };
+}
+
+/** @throws ConfigError for what counting needs, without it */
+function parseCounting(flags: RunFlags): InstructionCounting | undefined {
+  const { icount, icountShift: shift, rtcBase: epoch, seed } = flags;
+  const given = {
+    ...(shift !== undefined && { shift }),
+    ...(epoch !== undefined && { epoch }),
+    ...(seed !== undefined && { seed }),
+  };
+  if (icount) return given;
+  if (shift !== undefined) throw new ConfigError('--icount-shift needs --icount');
+  if (epoch !== undefined) throw new ConfigError('--rtc-base needs --icount');
+  if (seed !== undefined) throw new ConfigError('--seed needs --icount');
+  return undefined;
 }
 
 /** `FILE ARGUMENTS…`, as boot loaders write it. */

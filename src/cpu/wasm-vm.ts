@@ -13,7 +13,8 @@ import { Activity, WasmVcpu } from './vcpu.js';
 /** Instructions of one turn of a vCPU, about a quarter of a millisecond. */
 const TURN = 40_000;
 
-/** `Record.START` of `core/decode/record.ts`. */
+/** `Record.REMAINING` and `Record.START` of `core/decode/record.ts`. */
+const RECORD_REMAINING = 29;
 const RECORD_START = 30;
 
 /** L of a code segment's attributes. */
@@ -40,9 +41,12 @@ export class WasmVm implements Vm {
   private turn = 0;
   /** What the current turn was given, for counting. */
   private granted = 0;
+  /** Instructions of former turns. */
   private finished = 0;
   /** The vCPU whose turn it is has sent INIT to itself. */
   private initPending = false;
+  /** Until when `run` was asked to run. */
+  private until = Infinity;
 
   constructor(private readonly options: VmOptions) {
     this.handlers = options.handlers;
@@ -51,6 +55,10 @@ export class WasmVm implements Vm {
     this.view = new DataView(segment.buffer);
     this.core = new Core(segment.memory, this.imports());
     this.core.exports.initialize(segment.size);
+    if (options.icount) {
+      this.view.setUint32(L.ICOUNT, 1, true);
+      options.icount.instructions = () => this.instructions;
+    }
     const host = this.apicHost();
     this.apics = Array.from({ length: options.cpus }, (_, index) => new LocalApic(index, host));
     for (const apic of this.apics) this.bus.attach(apic);
@@ -65,9 +73,9 @@ export class WasmVm implements Vm {
     this.bringIn(0);
   }
 
-  /** Instructions that all vCPUs have finished. */
+  /** Instructions that all vCPUs have finished: within an exit, those before the one that makes it. */
   get instructions(): number {
-    return this.finished;
+    return this.finished + this.executed();
   }
 
   /** What the block cache has done so far. */
@@ -77,7 +85,8 @@ export class WasmVm implements Vm {
   }
 
   run(deadlineNs: number): StopReason {
-    const { clock } = this.options;
+    const { clock, icount } = this.options;
+    this.until = deadlineNs;
     for (;;) {
       if (this.doorbell.rung) return 'kicked';
       clock.tick();
@@ -89,9 +98,10 @@ export class WasmVm implements Vm {
         if (this.takeTurn(vcpu) === CoreStop.SHUTDOWN) return this.shutdown(vcpu);
         continue;
       }
-      const wakeUp = this.apics.reduce((earliest, apic) => Math.min(earliest, apic.deadline), Infinity);
+      const wakeUp = this.apicDeadline();
       if (wakeUp >= deadlineNs) return this.asleepForGood() ? 'halted-masked' : 'halted';
-      this.doorbell.wait((wakeUp - now) / 1e6);
+      if (icount) icount.skipTo(wakeUp);
+      else this.doorbell.wait((wakeUp - now) / 1e6);
     }
   }
 
@@ -129,8 +139,8 @@ export class WasmVm implements Vm {
   private takeTurn(vcpu: WasmVcpu): number {
     this.bringIn(vcpu.index);
     this.turn = (vcpu.index + 1) % this.vcpus.length;
-    this.granted = TURN;
-    this.view.setInt32(L.BUDGET, TURN, true);
+    this.granted = this.turnLength();
+    this.view.setInt32(L.BUDGET, this.granted, true);
     this.view.setInt32(L.BUDGET_HELD, 0, true);
     // Events that came while it was not in place are looked at first.
     this.lookAround();
@@ -146,9 +156,45 @@ export class WasmVm implements Vm {
     return stop;
   }
 
-  /** Instructions of the current turn. */
+  /** Instructions that the current turn has finished. Its running block was counted when it was entered. */
   private executed(): number {
-    return this.granted - this.view.getInt32(L.BUDGET, true) - this.view.getInt32(L.BUDGET_HELD, true);
+    if (this.granted === 0) return 0;
+    const op = this.view.getUint32(L.CURRENT_OP, true);
+    const ahead = op === 0 ? 0 : this.view.getUint8(op + RECORD_REMAINING);
+    return this.granted - this.left() - ahead;
+  }
+
+  /** Instructions of the current turn that no block has been entered for. */
+  private left(): number {
+    return this.view.getInt32(L.BUDGET, true) + this.view.getInt32(L.BUDGET_HELD, true);
+  }
+
+  private apicDeadline(): number {
+    let earliest = Infinity;
+    for (const apic of this.apics) earliest = Math.min(earliest, apic.deadline);
+    return earliest;
+  }
+
+  /** With instruction counting a turn ends where the next timer expires. */
+  private turnLength(): number {
+    const { icount } = this.options;
+    if (!icount) return TURN;
+    return Math.min(TURN, icount.instructionsUntil(Math.min(this.until, this.apicDeadline())));
+  }
+
+  /** The exit that is being served may have armed a timer: the turn ends no later than it expires. */
+  private shortenTurn(): void {
+    const { icount, clock } = this.options;
+    if (!icount || this.granted === 0) return;
+    const target = Math.min(this.until, clock.nextDeadline(), this.apicDeadline());
+    // The instruction that makes the exit is the last of its block, and not finished.
+    const left = Math.max(0, icount.instructionsUntil(target) - 1);
+    const before = this.left();
+    if (left >= before) return;
+    this.granted -= before - left;
+    const budget = Math.min(left, this.view.getInt32(L.BUDGET, true));
+    this.view.setInt32(L.BUDGET, budget, true);
+    this.view.setInt32(L.BUDGET_HELD, left - budget, true);
   }
 
   /** Makes the core look at events before the next block; the same as its own `lookAround`. */
@@ -281,19 +327,23 @@ export class WasmVm implements Vm {
   };
 
   private imports(): ConstructorParameters<typeof Core>[1] {
-    const { clock } = this.options;
+    const { clock, random = hostEntropy } = this.options;
     const enter = (): ExitHandlers => {
       this.exits++;
       clock.tick();
       return this.handlers;
     };
+    const leave = <T>(result: T): T => {
+      this.shortenTurn();
+      return result;
+    };
     return {
-      pioRead: (port, size) => enter().pioRead(port, size as AccessSize),
-      pioWrite: (port, size, value) => enter().pioWrite(port, size as AccessSize, value >>> 0),
-      mmioRead: (gpa, size) => enter().mmioRead(gpa, size as AccessSize),
-      mmioWrite: (gpa, size, value) => enter().mmioWrite(gpa, size as AccessSize, value >>> 0),
+      pioRead: (port, size) => leave(enter().pioRead(port, size as AccessSize)),
+      pioWrite: (port, size, value) => leave(enter().pioWrite(port, size as AccessSize, value >>> 0)),
+      mmioRead: (gpa, size) => leave(enter().mmioRead(gpa, size as AccessSize)),
+      mmioWrite: (gpa, size, value) => leave(enter().mmioWrite(gpa, size as AccessSize, value >>> 0)),
       apicRead: offset => this.apics[this.current].read(offset),
-      apicWrite: (offset, value) => this.apics[this.current].write(offset, value >>> 0),
+      apicWrite: (offset, value) => leave(this.apics[this.current].write(offset, value >>> 0)),
       readCr8: () => this.apics[this.current].taskPriority,
       writeCr8: value => {
         this.apics[this.current].taskPriority = value;
@@ -306,11 +356,13 @@ export class WasmVm implements Vm {
         this.view.setBigUint64(L.MSR_VALUE, BigInt.asUintN(64, value), true);
         return 1;
       },
-      writeMsr: index =>
-        this.msrs[this.current].write(index >>> 0, this.view.getBigUint64(L.MSR_VALUE, true)) ? 1 : 0,
+      writeMsr: index => {
+        const value = this.view.getBigUint64(L.MSR_VALUE, true);
+        return leave(this.msrs[this.current].write(index >>> 0, value)) ? 1 : 0;
+      },
       readTsc: () => this.readTsc(),
       hypercall: () => this.hypercall(this.vcpus[this.current]),
-      random: () => crypto.getRandomValues(new Uint32Array(1))[0],
+      random,
     };
   }
 
@@ -337,4 +389,8 @@ export class WasmVm implements Vm {
     this.updateEvents(apic);
     return vector;
   }
+}
+
+function hostEntropy(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
 }

@@ -1,5 +1,6 @@
 import type { MachineClock } from './clock.js';
 import type { AccessSize } from './device.js';
+import type { InstructionTime } from './instruction-time.js';
 import type { GuestMemory } from './memory/guest-memory.js';
 import type { VcpuActivity, VcpuState } from './vcpu-state.js';
 
@@ -79,6 +80,8 @@ export interface Vm {
   rip(): bigint;
   /** Exits served by `run()` since the start. */
   readonly exits: number;
+  /** Instructions that all vCPUs have finished; `undefined` where the accelerator does not count. */
+  readonly instructions?: number;
   /** What went wrong when `run()` returned `failed`. */
   readonly failure: VcpuFailure | undefined;
   /** Sends an interrupt message to the local APICs. @param address 0xFEExxxxx, @param data vector, delivery mode, trigger */
@@ -102,6 +105,10 @@ export interface VmOptions {
   readonly clock: MachineClock;
   /** Rung by whoever wants `run()` to return. */
   readonly doorbell: SharedArrayBuffer;
+  /** What `clock` counts, when time is to follow from executed instructions. */
+  readonly icount?: InstructionTime;
+  /** 32 bits for RDRAND and RDSEED; by default the host's entropy. */
+  readonly random?: () => number;
 }
 
 export interface Accelerator {

@@ -39,6 +39,8 @@ export interface RunResult extends RunEnd {
   readonly status: number;
   /** Exits of all vCPUs that were served. */
   readonly exits: number;
+  /** Instructions that all vCPUs have finished; `wasm` only. An exception on its way to its handler counts as one. */
+  readonly instructions?: number;
   /** Wall time from the first guest instruction to the end, in ms. */
   readonly elapsedMs: number;
   /** Accesses that no device answered. */

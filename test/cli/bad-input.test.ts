@@ -142,6 +142,42 @@ const FLAGS: readonly Case[] = [
     args: run('--boot', 'pvh', '--boot', 'elf', HELLO),
     message: /--boot is given twice/,
   },
+  {
+    title: '--icount with KVM',
+    args: run('--icount', '--accel', 'kvm', HELLO),
+    message: /icount works with accel wasm only/,
+  },
+  {
+    title: '--icount with a KVM device',
+    args: run('--icount', '--kvm-device', '/dev/kvm', HELLO),
+    message: /icount works with accel wasm only/,
+  },
+  { title: '--seed alone', args: run('--seed', '1', HELLO), message: /--seed needs --icount/ },
+  {
+    title: '--rtc-base alone',
+    args: run('--rtc-base', '2024-01-01', HELLO),
+    message: /--rtc-base needs --icount/,
+  },
+  {
+    title: '--icount-shift alone',
+    args: run('--icount-shift', '1', HELLO),
+    message: /--icount-shift needs --icount/,
+  },
+  {
+    title: '--icount-shift 11',
+    args: run('--icount', '--icount-shift', '11', HELLO),
+    message: /--icount-shift.*from 0 to 10/,
+  },
+  {
+    title: '--seed 2^32',
+    args: run('--icount', '--seed', String(2 ** 32), HELLO),
+    message: /--seed.*from 0 to 4294967295/,
+  },
+  {
+    title: '--rtc-base in words',
+    args: run('--icount', '--rtc-base', 'yesterday', HELLO),
+    message: /--rtc-base.*Write a time UTC/,
+  },
   { title: '--timeout 0', args: run('--timeout', '0', HELLO), message: /--timeout.*Write a time/ },
   { title: '--timeout negative', args: run('--timeout=-5s', HELLO), message: /--timeout.*Write a time/ },
   {

@@ -75,7 +75,7 @@ describe('the exit status', () => {
       'tsvmm: com1 is stdio',
       'tsvmm: com2 is not connected',
       'tsvmm: the guest exited with 7',
-      expect.stringMatching(/^tsvmm: \d+ exits in \d+\.\d ms$/),
+      expect.stringMatching(/^tsvmm: (\d+ instructions and )?\d+ exits in \d+\.\d ms$/),
       '',
     ]);
   });

@@ -17,6 +17,8 @@ export interface SerialBackend {
 export interface BackendContext {
   /** Somebody wants to leave. @param status the exit status */
   readonly quit: (status: number) => void;
+  /** Input that ends, a file or a pipe, is to be with the guest before it starts: nothing may depend on when it comes. */
+  readonly inputFirst: boolean;
   /** The back end cannot go on, which ends the run with this error. */
   readonly fail: (error: Error) => void;
 }

@@ -10,8 +10,12 @@ const TYPE_AHEAD = 4096;
 const BELL = '\x07';
 
 /** A serial port on the terminal or the pipes that tsvmm was started with. */
-export function connectStdio(port: SerialPort, context: BackendContext): SerialBackend {
-  const disconnect = process.stdin.isTTY ? connectKeyboard(port, context) : connectPipe(port, context);
+export async function connectStdio(port: SerialPort, context: BackendContext): Promise<SerialBackend> {
+  const disconnect = process.stdin.isTTY
+    ? connectKeyboard(port, context)
+    : context.inputFirst
+      ? await takeInput(port)
+      : connectPipe(port, context);
   return {
     where: 'stdio',
     finished: copyToStdout(port),
@@ -69,6 +73,16 @@ function connectKeyboard(port: SerialPort, context: BackendContext): () => void 
     stdin.on('error', () => undefined);
     stdin.setRawMode(false);
   };
+}
+
+/** A pipe or file that is read to its end before the guest starts. */
+async function takeInput(port: SerialPort): Promise<() => void> {
+  try {
+    for await (const data of process.stdin) void port.write(data as Uint8Array);
+  } catch (error) {
+    tell(`no more input: cannot read standard input: ${systemErrorText(error)}`);
+  }
+  return () => undefined;
 }
 
 /** A pipe or file: read as fast as the guest takes it. Its end means that no more input comes. */

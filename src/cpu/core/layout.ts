@@ -184,6 +184,13 @@ export const MSR_VALUE = 0x1150;
 export const RAM_SIZE = 0x1b00;
 /** Number of the vCPU whose state is at STATE. */
 export const CURRENT_VCPU = 0x1b08;
+/**
+ * 1: turns end after exactly as many instructions as they were given, and devices are reached from instructions that are
+ * alone in their block, so that a turn can be cut right behind them.
+ */
+export const ICOUNT = 0x1b0c;
+/** 1: the next instruction is to be alone in its block. */
+export const ALONE = 0x1b10;
 
 export const VCPU_AREA = 0x1_0000;
 export const VCPU_STRIDE = 0x2000;

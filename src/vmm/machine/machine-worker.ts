@@ -8,8 +8,10 @@ import { MachineClock } from '../clock.js';
 import type { Device } from '../device.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
 import { FlowLimit } from '../flow-limit.js';
+import { InstructionTime } from '../instruction-time.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { PowerSwitch } from '../power-switch.js';
+import { seededRandom } from '../seeded-random.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { Board, type DeviceContext } from './board.js';
 import { describeFailure } from './failure.js';
@@ -28,6 +30,7 @@ import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
 import { runLoop } from './run-loop.js';
 import { serializeError } from './serialize-error.js';
+import { SerialInput } from './serial-input.js';
 
 /** What the machine worker needs of its host. */
 export interface WorkerHost {
@@ -59,10 +62,11 @@ export class MachineWorker {
   private readonly doorbell: Doorbell;
   private readonly memory: GuestMemory;
   private readonly time = new HostTime();
-  private readonly clock = new MachineClock(this.time, () => this.doorbell.raise());
+  private readonly icount: InstructionTime | undefined;
+  private readonly clock: MachineClock;
   private readonly power = new PowerSwitch(() => this.doorbell.raise());
   private readonly board: Board;
-  private readonly inputs: readonly ByteRing[];
+  private readonly inputs: readonly SerialInput[];
   private readonly remotes: readonly RemoteDevice[];
   private readonly probeFlow: FlowLimit;
   private probes: readonly InstalledProbe[] = [];
@@ -80,6 +84,8 @@ export class MachineWorker {
   ) {
     this.doorbell = new Doorbell(setup.doorbell, host.interrupt);
     this.memory = new GuestMemory(setup.memory);
+    this.icount = setup.icount && new InstructionTime(setup.icount);
+    this.clock = new MachineClock(this.icount ?? this.time, () => this.doorbell.raise());
     this.probeFlow = new FlowLimit(setup.probeFlow, MAX_PROBE_BATCHES);
     this.board = new Board({
       memory: this.memory,
@@ -90,7 +96,7 @@ export class MachineWorker {
       ),
       debugConsole: new RingSink(setup.debugConsole, () => host.post({ type: 'output', port: 'debug' })),
     });
-    this.inputs = setup.serialIn.map(buffer => new ByteRing(buffer));
+    this.inputs = setup.serialIn.map(buffer => new SerialInput(new ByteRing(buffer)));
     this.board.uarts.forEach((uart, port) => (uart.onRxSpace = () => this.feed(port)));
     const reply = new RemoteReply(setup.remoteReply);
     this.remotes = setup.remoteDevices.map((remote, index) => {
@@ -114,6 +120,8 @@ export class MachineWorker {
       handlers: this.board.dispatcher,
       clock: this.clock,
       doorbell: setup.doorbell,
+      ...(this.icount && { icount: this.icount }),
+      ...(setup.icount && { random: seededRandom(setup.icount.seed) }),
     });
     this.board.connect(this.vm);
     const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
@@ -131,7 +139,7 @@ export class MachineWorker {
   }
 
   private runMachine(boot: BootState): void {
-    const { vm, clock, doorbell, power } = this;
+    const { vm, clock, doorbell, power, icount } = this;
     this.enterKernel(boot);
     this.time.start();
     runLoop({
@@ -139,6 +147,7 @@ export class MachineWorker {
       clock,
       doorbell,
       power,
+      ...(icount && { icount }),
       drain: () => this.drain(),
       flush: () => this.flushProbes(),
       allHaltedForGood: () => this.allHaltedForGood(),
@@ -152,6 +161,7 @@ export class MachineWorker {
       type: 'ended',
       end: end.vcpu === undefined ? end : { ...end, failure: describeFailure(end, this.vm, this.memory) },
       exits: vm.exits + this.further.exits,
+      ...(vm.instructions !== undefined && { instructions: vm.instructions }),
       elapsedMs: this.time.elapsed() / 1e6,
       unclaimed: this.unclaimed(),
     });
@@ -189,6 +199,7 @@ export class MachineWorker {
     switch (message.type) {
       case 'run':
         this.boot = message.boot;
+        message.input?.forEach((data, port) => this.inputs[port].give(data));
         break;
       case 'end':
         this.power.finish(message.end);
@@ -332,14 +343,14 @@ export class MachineWorker {
 
   /** Moves waiting input into the UART as far as its FIFO has room. */
   private feed(port: number): void {
-    const ring = this.inputs[port];
+    const input = this.inputs[port];
     const uart = this.board.uarts[port];
     while (uart.rxSpace > 0) {
-      const byte = ring.shift();
+      const byte = input.shift();
       if (byte < 0) break;
       uart.receive(byte);
     }
-    if (ring.takeWaiting()) this.host.post({ type: 'input-space', port });
+    if (input.takeWaiting()) this.host.post({ type: 'input-space', port });
   }
 }
 

@@ -123,6 +123,7 @@ export class Machine {
       accelerator: accelerator.name,
       kvmDevice: options.kvmDevice ?? KVM_DEVICE,
       cpus: options.cpus,
+      ...(options.icount && { icount: options.icount }),
       memory: memory.handle,
       doorbell: this.doorbell.buffer,
       serialOut,
@@ -204,7 +205,9 @@ export class Machine {
       return Promise.reject(new ConfigError(`the machine is ${this.phase}: each machine runs once`));
     }
     this.phase = 'running';
-    this.post({ type: 'run', boot: this.bootState! });
+    // Room in the ring comes up at some time of the host's: what is there before the guest starts must not depend on it.
+    const input = this.options.icount && this.serialPorts.map(port => port.takePending());
+    this.post({ type: 'run', boot: this.bootState!, ...(input && { input }) });
     this.watch();
     return this.finished.promise;
   }
@@ -359,11 +362,20 @@ export class Machine {
     }
   }
 
-  private end({ end, exits, elapsedMs, unclaimed }: Extract<FromWorker, { type: 'ended' }>): void {
+  private end(message: Extract<FromWorker, { type: 'ended' }>): void {
+    const { end, exits, instructions, elapsedMs, unclaimed } = message;
     if (this.phase === 'running') this.phase = 'ended';
     for (const port of this.ports) port.end();
     if (this.failure) this.finished.reject(this.failure);
-    else this.finished.resolve({ ...end, status: exitStatus(end), exits, elapsedMs, unclaimed });
+    else
+      this.finished.resolve({
+        ...end,
+        status: exitStatus(end),
+        exits,
+        ...(instructions !== undefined && { instructions }),
+        elapsedMs,
+        unclaimed,
+      });
   }
 
   /** The machine's own code cannot go on: whoever waits for it hears why. */
@@ -465,9 +477,10 @@ async function prepareAccelerator(
 }
 
 async function chooseAccelerator(options: CheckedOptions, host: Host): Promise<AcceleratorChoice> {
-  const { accel, kvmDevice } = options;
+  const { accel, kvmDevice, icount } = options;
   if (accel !== 'auto') return { name: accel, why: 'it was asked for' };
   if (kvmDevice !== undefined) return { name: 'kvm', why: 'its device was named' };
+  if (icount) return { name: 'wasm', why: 'instructions are to be counted' };
   return host.chooseAccelerator(options);
 }
 

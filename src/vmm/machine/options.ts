@@ -1,6 +1,11 @@
 import { ConfigError } from '../../errors.js';
 import { BOOT_PROTOCOLS, type BootProtocolName } from '../boot/protocol.js';
 import type { AccessSize, IrqLine } from '../device.js';
+import {
+  DEFAULT_EPOCH,
+  type CheckedInstructionCounting,
+  type InstructionCounting,
+} from '../instruction-time.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
 
@@ -67,6 +72,12 @@ export interface MachineOptions {
   readonly accel?: AcceleratorName | 'auto';
   /** The KVM device, `/dev/kvm` by default. Who names one asks for `kvm`. */
   readonly kvmDevice?: string;
+  /**
+   * Virtual time follows from executed instructions, and idle time is skipped: the same inputs give the same run, byte for
+   * byte and instruction for instruction. `wasm` only. What is written to serial ports before `run()` is part of the
+   * inputs; what comes later, by `pause()` or by devices of the caller, arrives when it arrives.
+   */
+  readonly icount?: boolean | InstructionCounting;
   /** Serial ports, 1 to 4; 1 by default. */
   readonly serialPorts?: number;
   /** Describe the machine by ACPI tables; true by default. Without them there is the MP table alone. */
@@ -80,6 +91,8 @@ export interface MachineOptions {
 
 /** The longest time that a host timer can wait, in ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
+/** The end of 2099, the last year of a real-time clock's century. */
+const MAX_EPOCH = Date.UTC(2100, 0) - 1;
 /** Interrupts that the board has. */
 const INTERRUPTS = 24;
 /** Linux's KVM. */
@@ -99,7 +112,8 @@ export function parseSize(size: number | string): number {
 }
 
 /** The options with every default filled in and every value checked that can be checked without the host. */
-export interface CheckedOptions extends MachineOptions {
+export interface CheckedOptions extends Omit<MachineOptions, 'icount'> {
+  readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly accel: AcceleratorName | 'auto';
@@ -124,12 +138,26 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   requireWhole('serialPorts', serialPorts, 1, 4);
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
   if (boot !== 'auto') requireOneOf('boot', boot, BOOT_PROTOCOLS);
+  const icount = checkCounting(options);
   if (append.includes('\0')) throw new ConfigError('the command line contains a NUL character');
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT))
     throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
   options.devices?.forEach(checkDevice);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  return { ...options, memoryBytes, cpus, accel, boot, serialPorts, append, acpi };
+  return { ...options, memoryBytes, cpus, accel, boot, icount, serialPorts, append, acpi };
+}
+
+function checkCounting({ icount, accel, kvmDevice }: MachineOptions): CheckedInstructionCounting | undefined {
+  if (icount === undefined || icount === false) return undefined;
+  if (accel === 'kvm' || kvmDevice !== undefined)
+    throw new ConfigError(
+      'icount works with accel wasm only: a real processor does not stop at an instruction',
+    );
+  const { shift = 0, epoch = DEFAULT_EPOCH, seed = 0 } = icount === true ? {} : icount;
+  requireWhole('icount shift', shift, 0, 10);
+  requireWhole('icount epoch', epoch, 0, MAX_EPOCH);
+  requireWhole('icount seed', seed, 0, 2 ** 32 - 1);
+  return { shift, epoch, seed };
 }
 
 /** Where it lies in its address space is the bus's to check. */

@@ -4,6 +4,7 @@ import type { ProbeBatch } from '../bus/probe-batch.js';
 import type { ProbeFilter } from '../bus/probe.js';
 import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { RunEnd } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -38,6 +39,8 @@ export interface WorkerSetup {
   /** For `kvm`: the device file. */
   readonly kvmDevice: string;
   readonly cpus: number;
+  /** Time follows from executed instructions. */
+  readonly icount?: CheckedInstructionCounting;
   readonly memory: GuestMemoryHandle;
   readonly doorbell: SharedArrayBuffer;
   /** For each serial port, its rings as seen from the guest; the debug console's output is the last. */
@@ -77,8 +80,11 @@ export interface Answers {
 
 /** Control thread to machine worker. Each is followed by a ring of the doorbell. */
 export type ToWorker =
-  /** Start running. The kernel is in memory; vCPU 0 begins in this state. */
-  | { readonly type: 'run'; readonly boot: BootState }
+  /**
+   * Start running. The kernel is in memory; vCPU 0 begins in this state. With instruction counting, `input` has for each
+   * serial port what was sent to it before and finds no room in its ring.
+   */
+  | { readonly type: 'run'; readonly boot: BootState; readonly input?: readonly Uint8Array[] }
   | { readonly type: 'end'; readonly end: RunEnd }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
@@ -105,6 +111,7 @@ export type FromWorker =
       readonly type: 'ended';
       readonly end: RunEnd;
       readonly exits: number;
+      readonly instructions?: number;
       readonly elapsedMs: number;
       readonly unclaimed: readonly UnclaimedAccess[];
     }

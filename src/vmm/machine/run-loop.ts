@@ -1,6 +1,7 @@
 import type { StopReason, Vm } from '../accelerator.js';
 import type { MachineClock } from '../clock.js';
 import type { Doorbell } from '../doorbell.js';
+import type { InstructionTime } from '../instruction-time.js';
 import type { PowerSwitch } from '../power-switch.js';
 
 /** The first slice of a guest that does something, and the longest of one that does not, in ns. */
@@ -12,6 +13,8 @@ export interface RunLoopOptions {
   readonly clock: MachineClock;
   readonly doorbell: Doorbell;
   readonly power: PowerSwitch;
+  /** What `clock` counts, when time follows from executed instructions. */
+  readonly icount?: InstructionTime;
   /** Looks at everything that others left for the machine: messages, bytes, exits of further vCPUs. */
   readonly drain: () => void;
   /** Passes on what gathered since the last round. */
@@ -24,13 +27,15 @@ export interface RunLoopOptions {
  * Runs the machine until something ends the run: run → drain → timers → run → …
  *
  * A slice that passes without an exit makes the next one twice as long, so that an idle guest costs nothing; what
- * is urgent comes by a timer's deadline or by the doorbell, not by the end of a slice.
+ * is urgent comes by a timer's deadline or by the doorbell, not by the end of a slice. With instruction counting there
+ * are no slices: nothing but the guest's own doing may decide where a turn of a vCPU ends.
  */
 export function runLoop({
   vm,
   clock,
   doorbell,
   power,
+  icount,
   drain,
   flush,
   allHaltedForGood,
@@ -47,7 +52,7 @@ export function runLoop({
     if (power.end) return;
 
     const exitsBefore = vm.exits;
-    const deadline = Math.min(clock.nextDeadline(), clock.now() + slice);
+    const deadline = Math.min(clock.nextDeadline(), icount ? Infinity : clock.now() + slice);
     clock.planUntil(deadline);
     const reason: StopReason = vm.run(deadline);
     clock.planUntil(-Infinity);
@@ -57,7 +62,8 @@ export function runLoop({
         break;
       case 'halted':
         clock.tick();
-        doorbell.wait(Math.max(0, (deadline - clock.now()) / 1e6));
+        if (icount && deadline !== Infinity) icount.skipTo(deadline);
+        else doorbell.wait(Math.max(0, (deadline - clock.now()) / 1e6));
         break;
       case 'halted-masked':
         if (allHaltedForGood()) power.finish({ reason: 'halted' });

@@ -163,6 +163,19 @@ export class SerialPort {
     }
   }
 
+  /** @internal What was written and finds no room in the ring: the machine takes all of it at once. */
+  takePending(): Uint8Array {
+    const pending = this.pending.splice(0);
+    this.wakeWriters();
+    const whole = new Uint8Array(pending.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const piece of pending) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
   /** @internal The machine says that there is room for input. */
   send(): void {
     const { input } = this;

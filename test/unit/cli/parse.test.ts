@@ -5,6 +5,7 @@ import {
   once,
   parseChoice,
   parseCount,
+  parseDate,
   parseMemory,
   parsePath,
   parsePattern,
@@ -115,5 +116,33 @@ describe('other values', () => {
 
   it('what may be given several times is gathered in order', () => {
     expect(gather('b', gather('a', undefined))).toEqual(['a', 'b']);
+  });
+});
+
+describe('parseDate', () => {
+  it.each([
+    ['1970-01-01', 0],
+    ['2000-01-01', 946_684_800_000],
+    ['2024-02-29', Date.UTC(2024, 1, 29)],
+    ['2024-02-29T12:34:56', Date.UTC(2024, 1, 29, 12, 34, 56)],
+    ['2099-12-31T23:59:59', Date.UTC(2099, 11, 31, 23, 59, 59)],
+  ])('%s', (text, ms) => {
+    expect(parseDate(text)).toBe(ms);
+  });
+
+  it.each([
+    '',
+    'now',
+    '2024',
+    '2024-02-30',
+    '2023-02-29',
+    '2024-13-01',
+    '1969-12-31',
+    '2100-01-01',
+    '2024-01-01T24:00:00',
+    '2024-01-01T12:00',
+    '2024-01-01 12:00:00',
+  ])('refuses %j', text => {
+    expect(() => parseDate(text)).toThrow(InvalidArgumentError);
   });
 });

@@ -70,8 +70,9 @@ export function execute(): u32 {
       if (stop) return stop;
       if (load<i32>(L.BUDGET) <= 0) return Stop.SLICE;
     }
-    if (load<u32>(L.SYSTEM_FLAGS) & (Flag.TF | Flag.RF) || load<u32>(L.SHADOW) || hasBreakpoints()) {
-      if (runSingle()) continue;
+    const alone = load<u32>(L.ALONE) != 0;
+    if (alone || load<u32>(L.SYSTEM_FLAGS) & (Flag.TF | Flag.RF) || load<u32>(L.SHADOW) || hasBreakpoints()) {
+      if (runSingle(alone)) continue;
     }
     const from = linkFrom;
     linkFrom = 0;
@@ -79,12 +80,16 @@ export function execute(): u32 {
     const first = findBlock();
     // With all blocks gone, something else lies where the branch was.
     if (from && dropped == droppedTimes) link(from, first);
-    enter(first);
+    if (load<u32>(L.ICOUNT) && countOf(first) > load<i32>(L.BUDGET)) runSingle(true);
+    else enter(first);
   }
 }
 
+/** Instructions of the block that begins with this record. */
+@inline function countOf(first: usize): i32 { return <i32>load<u16>(first - (Block.HEADER - Block.COUNT)); }
+
 @inline function enter(first: usize): void {
-  store<i32>(L.BUDGET, load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT)));
+  store<i32>(L.BUDGET, load<i32>(L.BUDGET) - countOf(first));
   store<u64>(L.BLOCK_RIP, load<u64>(L.RIP));
   let op = first;
   do {
@@ -96,13 +101,15 @@ export function execute(): u32 {
 
 /**
  * One instruction, with what single step, breakpoints and the interrupt shadow add to it.
- * @returns false when there is nothing to add
+ * @param alone even when there is nothing to add
+ * @returns false when there was nothing to add
  */
-function runSingle(): bool {
+function runSingle(alone: bool): bool {
+  store<u32>(L.ALONE, 0);
   const flags = load<u32>(L.SYSTEM_FLAGS);
   const shadow = load<u32>(L.SHADOW);
   store<u32>(L.SYSTEM_FLAGS, flags & ~Flag.RF);
-  if (!(flags & Flag.TF) && !shadow && !hasBreakpoints()) return false;
+  if (!alone && !(flags & Flag.TF) && !shadow && !hasBreakpoints()) return false;
   const rip = load<u64>(L.RIP);
   const stackLoaded = shadow == L.SHADOW_STACK;
   if (!(flags & Flag.RF) && !stackLoaded) {
@@ -186,7 +193,9 @@ function classOf(vector: u32): u32 {
   }
 }
 
+/** An exception counts as an instruction: a guest whose handlers fault for ever gets to the end of its turn, too. */
 function deliverFault(): void {
+  if (load<i32>(L.BUDGET) > 0) store<i32>(L.BUDGET, load<i32>(L.BUDGET) - 1);
   let vector = load<u32>(L.FAULT) - 1;
   let error = load<u32>(L.FAULT_ERROR);
   let hasError = load<u32>(L.FAULT_HAS_ERROR) != 0;

@@ -41,23 +41,27 @@ function targetAddress<T>(op: usize, writes: bool): u64 {
 
 @inline function repeated(op: usize): bool { return (load<u8>(op, Record.PREFIXES) & (Prefix.REP | Prefix.REPNE)) != 0; }
 
-/** Iterations between two looks at the budget: each is a step when one instruction at a time runs. */
-const ROUND: u32 = 4096;
-@inline function roundSize(): u32 { return load<u32>(L.MODE) & Mode.SINGLE ? 1 : ROUND; }
+/** The most iterations between two looks around. */
+const ROUND: u64 = 4096;
+/**
+ * Iterations that may be done now: one where single-step or a breakpoint may follow each. Each counts as an
+ * instruction; what the block counted in advance for the instruction itself pays for the first.
+ */
+@inline function roundOf(count: u64): u64 {
+  if (load<u32>(L.MODE) & Mode.SINGLE) return min<u64>(count, 1);
+  return min(count, min(ROUND, <u64>max(load<i32>(L.BUDGET), 0) + 1));
+}
+/** Counts `n` iterations, of which this is the first when none is `done`. */
+@inline function charge(n: u64, done: u64): void { store<i32>(L.BUDGET, load<i32>(L.BUDGET) - <i32>(done ? n : n - 1)); }
 
 /** How many elements fit from both pointers to the ends of their pages, going up. */
 @inline function untilPageEnd<T>(address: u64): u64 { return (0x1000 - (address & 0xfff)) / sizeof<T>(); }
 
-/** Counts iterations as instructions. @returns whether the block has to be left */
-function account(iterations: u32): bool {
-  const left = load<i32>(L.BUDGET) - <i32>iterations;
-  store<i32>(L.BUDGET, left);
-  return left < 0 || iterations == 1;
-}
-/** Leaves the block in front of the instruction, which goes on later. */
-function pauseBefore(op: usize): usize {
+/** After a round of a repeated instruction: goes on behind it, or leaves the block in front of it to look around. */
+function afterRound(op: usize, finished: bool): usize {
+  if (finished) return next(op);
   store<u64>(L.RIP, load<u64>(L.BLOCK_RIP) + load<u16>(op, Record.START));
-  store<i32>(L.BUDGET, load<i32>(L.BUDGET) + <i32>load<u8>(op, Record.REMAINING));
+  store<i32>(L.BUDGET, load<i32>(L.BUDGET) + <i32>load<u8>(op, Record.REMAINING) - 1);
   return 0;
 }
 
@@ -105,29 +109,29 @@ function storeMany<T>(op: usize, count: u64): u64 {
 
 function movs<T>(op: usize): usize {
   if (!repeated(op)) { moveOne<T>(op); return next(op); }
-  const round = roundSize();
-  let done: u32 = 0;
-  for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
-    let n = moveMany<T>(op, min(count, <u64>round));
+  const count = index(op, L.RCX);
+  const round = roundOf(count);
+  for (let done: u64 = 0; done < round;) {
+    let n = moveMany<T>(op, round - done);
     if (!n) { moveOne<T>(op); n = 1; }
-    setIndex(op, L.RCX, count - n);
-    done += <u32>n;
-    if (done >= round) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
+    charge(n, done);
+    done += n;
+    setIndex(op, L.RCX, count - done);
   }
-  return next(op);
+  return afterRound(op, round == count);
 }
 function stos<T>(op: usize): usize {
   if (!repeated(op)) { storeOne<T>(op); return next(op); }
-  const round = roundSize();
-  let done: u32 = 0;
-  for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
-    let n = storeMany<T>(op, min(count, <u64>round));
+  const count = index(op, L.RCX);
+  const round = roundOf(count);
+  for (let done: u64 = 0; done < round;) {
+    let n = storeMany<T>(op, round - done);
     if (!n) { storeOne<T>(op); n = 1; }
-    setIndex(op, L.RCX, count - n);
-    done += <u32>n;
-    if (done >= round) { if (account(done) && count != n) return pauseBefore(op); done = 0; }
+    charge(n, done);
+    done += n;
+    setIndex(op, L.RCX, count - done);
   }
-  return next(op);
+  return afterRound(op, round == count);
 }
 function loadOne<T>(op: usize): void {
   setRegister<T>(L.RAX, read<T>(sourceAddress<T>(op)));
@@ -151,15 +155,16 @@ const enum Kind { LODS, CMPS, SCAS }
 function repeat<T>(op: usize, kind: Kind): usize {
   if (!repeated(op)) { once<T>(op, kind); return next(op); }
   const whileEqual = (load<u8>(op, Record.PREFIXES) & Prefix.REP) != 0;
-  const round = roundSize();
-  let done: u32 = 0;
-  for (let count = index(op, L.RCX); count; count = index(op, L.RCX)) {
+  const count = index(op, L.RCX);
+  const round = roundOf(count);
+  for (let done: u64 = 0; done < round;) {
     once<T>(op, kind);
-    setIndex(op, L.RCX, count - 1);
-    if (kind != Kind.LODS && zero() != whileEqual) break;
-    if (++done == round) { if (account(done) && count != 1) return pauseBefore(op); done = 0; }
+    charge(1, done);
+    done++;
+    setIndex(op, L.RCX, count - done);
+    if (kind != Kind.LODS && zero() != whileEqual) return next(op);
   }
-  return next(op);
+  return afterRound(op, round == count);
 }
 @inline function once<T>(op: usize, kind: Kind): void {
   if (kind == Kind.LODS) loadOne<T>(op);

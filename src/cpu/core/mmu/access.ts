@@ -4,7 +4,7 @@ import { noteWrite, holdsCode } from '../decode/blocks';
 import { apicRead, apicWrite, mmioRead, mmioWrite } from '../host';
 import { longModeActive } from '../mode';
 import { watchAccess, watchesPage } from '../system/debug';
-import { Vector, raiseWithCode } from '../system/fault';
+import { Vector, raiseWithCode, requireAlone } from '../system/fault';
 import { beginSystemAccess, endSystemAccess, enter, slotOf } from './tlb';
 import { Access, ramAt, walk } from './walk';
 
@@ -131,6 +131,7 @@ function readPhysical(gpa: u64, size: u32): u64 {
     if (size == 4) return load<u32>(host);
     return load<u64>(host);
   }
+  requireAlone();
   if (size == 8) return <u64>readPhysical(gpa, 4) | (readPhysical(gpa + 4, 4) << 32);
   if ((gpa & ~0xfff) == load<u64>(L.APIC_PAGE)) {
     const offset = <u32>gpa & 0xfff;
@@ -149,6 +150,7 @@ function writePhysical(gpa: u64, size: u32, value: u64): void {
     if (holdsCode(gpa)) noteWrite(gpa, size);
     return;
   }
+  requireAlone();
   if (size == 8) {
     writePhysical(gpa, 4, value & 0xffffffff);
     writePhysical(gpa + 4, 4, value >> 32);

@@ -44,6 +44,18 @@ let external: u32 = 0;
 export function beginDelivery(isExternal: bool): void { external = isExternal ? 1 : 0; }
 export function endDelivery(): void { external = 0; }
 
+/**
+ * Instruction counting: an instruction that is about to reach a device, and is not the last of its block, is taken back
+ * and executed again alone.
+ */
+export function requireAlone(): void {
+  const op: usize = load<u32>(L.CURRENT_OP);
+  if (!load<u32>(L.ICOUNT) || !op || load<u8>(op, Record.REMAINING) <= 1) return;
+  rewind();
+  store<u32>(L.ALONE, 1);
+  unwind();
+}
+
 function leave(vector: u32, error: u32, hasError: u32): void {
   rewind();
   store<u32>(L.FAULT, vector + 1);

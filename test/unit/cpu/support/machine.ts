@@ -2,6 +2,7 @@ import { WasmAccelerator, CORE_RESERVE } from '../../../../src/cpu/wasm-accelera
 import type { WasmVm } from '../../../../src/cpu/wasm-vm.js';
 import type { ExitHandlers } from '../../../../src/vmm/accelerator.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
+import { InstructionTime } from '../../../../src/vmm/instruction-time.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
 import { GuestMemory } from '../../../../src/vmm/memory/guest-memory.js';
 import {
@@ -19,11 +20,23 @@ export class TestMachine {
   exitCode: number | undefined;
   readonly ports = new Map<number, (size: number, value: number | undefined) => number | void>();
   readonly mmio: { gpa: number; size: number; value?: number }[] = [];
+  /** Called in the middle of each access to device memory. */
+  onMmio: () => void = () => undefined;
 
-  constructor({ ram = 16 << 20, cpus = 1 } = {}) {
+  /** @param options.icount time follows from executed instructions: 1 ns each */
+  constructor({
+    ram = 16 << 20,
+    cpus = 1,
+    icount = false,
+    random = undefined as (() => number) | undefined,
+  } = {}) {
     this.memory = GuestMemory.allocate(ram, CORE_RESERVE);
     const start = performance.now();
-    const clock = new MachineClock({ elapsed: () => (performance.now() - start) * 1e6, epoch: Date.now() });
+    const time = icount ? new InstructionTime({ shift: 0, epoch: 0 }) : undefined;
+    const clock = new MachineClock(
+      time ?? { elapsed: () => (performance.now() - start) * 1e6, epoch: Date.now() },
+      () => this.doorbell.raise(),
+    );
     this.doorbell = new Doorbell(Doorbell.allocate());
     this.clock = clock;
     this.vm = new WasmAccelerator().createVm({
@@ -32,6 +45,8 @@ export class TestMachine {
       handlers: this.handlers(),
       clock,
       doorbell: this.doorbell.buffer,
+      ...(time && { icount: time }),
+      ...(random && { random }),
     });
   }
 
@@ -57,10 +72,12 @@ export class TestMachine {
       },
       mmioRead: (gpa, size) => {
         this.mmio.push({ gpa, size });
+        this.onMmio();
         return 2 ** (8 * size) - 1;
       },
       mmioWrite: (gpa, size, value) => {
         this.mmio.push({ gpa, size, value });
+        this.onMmio();
       },
       eoi: () => undefined,
       acknowledgePic: () => 0x27,

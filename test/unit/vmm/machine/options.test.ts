@@ -60,6 +60,27 @@ describe('options', () => {
     });
   });
 
+  it('count instructions by default from 2000 on, 1 ns each', () => {
+    const counting = { shift: 0, epoch: Date.UTC(2000, 0), seed: 0 };
+    expect(checkOptions({ kernel, icount: true }).icount).toEqual(counting);
+    expect(checkOptions({ kernel, icount: { seed: 7 } }).icount).toEqual({ ...counting, seed: 7 });
+    expect(checkOptions({ kernel, icount: false }).icount).toBeUndefined();
+  });
+
+  it.each([
+    [{ shift: 11 }, /icount shift must be between 0 and 10/],
+    [{ shift: 0.5 }, /icount shift must be/],
+    [{ seed: -1 }, /icount seed must be/],
+    [{ epoch: Date.UTC(2100, 0) }, /icount epoch must be/],
+  ])('count instructions by %j: refused', (icount, message) => {
+    expect(() => checkOptions({ kernel, icount })).toThrow(message);
+  });
+
+  it('refuse to count instructions on a real processor', () => {
+    expect(() => checkOptions({ kernel, icount: true, accel: 'kvm' })).toThrow(ConfigError);
+    expect(() => checkOptions({ kernel, icount: {}, kvmDevice: '/dev/kvm' })).toThrow(ConfigError);
+  });
+
   it('are kept as given', () => {
     const options = {
       kernel,

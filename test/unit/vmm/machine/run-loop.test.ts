@@ -3,6 +3,7 @@ import type { StopReason, VcpuFailure, Vm } from '../../../../src/vmm/accelerato
 import { NO_DEVICES } from '../../../../src/vmm/bus/dispatch.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
+import { InstructionTime } from '../../../../src/vmm/instruction-time.js';
 import { runLoop } from '../../../../src/vmm/machine/run-loop.js';
 import { PowerSwitch } from '../../../../src/vmm/power-switch.js';
 import type { RunEnd } from '../../../../src/vmm/run-result.js';
@@ -22,7 +23,7 @@ class Rig {
   haltedForGood = true;
   onDrain: () => void = () => undefined;
 
-  run(turns: readonly (() => StopReason)[]): RunEnd | undefined {
+  run(turns: readonly (() => StopReason)[], icount?: InstructionTime): RunEnd | undefined {
     const rest = [...turns];
     // The machine reaches what the loop uses; the rest of it is not there.
     const vm = {
@@ -41,6 +42,7 @@ class Rig {
       clock,
       doorbell,
       power,
+      ...(icount && { icount }),
       drain: () => {
         this.log.push('drain');
         this.onDrain();
@@ -189,5 +191,15 @@ describe('the run loop', () => {
     ]);
     const lengths = rig.deadlines.map((deadline, i) => (deadline - (rig.deadlines[i - 1] ?? 0)) / MS);
     expect(lengths).toEqual([10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 10]);
+  });
+
+  it('with instruction counting has no slices, and skips to the next timer of a guest that sleeps', () => {
+    const rig = new Rig();
+    const icount = new InstructionTime({ shift: 0, epoch: 0 });
+    icount.skipTo = ns => (rig.ns = ns);
+    const timer = rig.clock.timer(() => rig.power.poweroff());
+    timer.arm(3600e9);
+    expect(rig.run([() => 'slice', () => 'halted'], icount)).toEqual({ reason: 'poweroff' });
+    expect(rig.deadlines).toEqual([3600e9, 3600e9]);
   });
 });
