@@ -44,8 +44,8 @@ const LEAF1_ECX = bits(0, 9, 13, 17, 19, 20, 21, 22, 23, 24, 26, 30, 31);
 const LEAF1_ECX_OSXSAVE = bits(27);
 /** FSGSBASE, TSC_ADJUST, SMEP, ERMS, INVPCID, RDSEED, SMAP. */
 const LEAF7_EBX = bits(0, 1, 7, 9, 10, 18, 20);
-/** UMIP, PKU, RDPID. */
-const LEAF7_ECX = bits(2, 3, 22);
+/** UMIP, PKU, RDPID, PKS. */
+const LEAF7_ECX = bits(2, 3, 22, 31);
 const LEAF7_ECX_OSPKE = bits(4);
 /** SYSCALL, NX, PDPE1GB, RDTSCP, LM beside those of leaf 1. */
 const EXTENDED1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 20, 23, 24, 26, 27, 29);

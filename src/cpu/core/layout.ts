@@ -154,6 +154,8 @@ export const APIC_ID = 0x548;
 export const STEPPING = 0x54c;
 /** Physical address of the local APIC's page, all ones when it is off or in x2APIC mode. Eight bytes. */
 export const APIC_PAGE = 0x550;
+/** Rights of the keys of supervisor pages: IA32_PKRS. */
+export const PKRS = 0x558;
 
 /** x87 registers by their physical number, 16 bytes each: 64-bit significand, then sign and exponent. */
 export const X87 = 0x600;

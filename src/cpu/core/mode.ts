@@ -70,7 +70,8 @@ export namespace Cr4 {
   export const SMEP: u64 = 0x100000;
   export const SMAP: u64 = 0x200000;
   export const PKE: u64 = 0x400000;
-  export const ALL: u64 = 0x770fff;
+  export const PKS: u64 = 0x1000000;
+  export const ALL: u64 = 0x1770fff;
 }
 
 export namespace Efer {

@@ -113,7 +113,14 @@ function walkPae(address: u64, access: u32, privilege: u32, cr0: u64, cr4: u64):
     shift -= 9;
   }
   checkRights(rights, noExecute != 0, access, privilege, cr0, cr4);
-  if (cr4 & Cr4.PKE && long && rights & US && access != Access.EXECUTE) checkKey(<u32>(entry >> 59) & 15, access, privilege, cr0);
+  if (cr4 & (Cr4.PKE | Cr4.PKS) && long && access != Access.EXECUTE) {
+    const key = <u32>(entry >> 59) & 15;
+    if (rights & US) {
+      if (cr4 & Cr4.PKE) checkKey(load<u32>(L.PKRU), key, access, privilege, cr0);
+    } else if (cr4 & Cr4.PKS) {
+      checkKey(load<u32>(L.PKRS), key, access, privilege, cr0);
+    }
+  }
   return finish(address, entry, at, shift, rights, access, cr0, privilege);
 }
 
@@ -156,9 +163,9 @@ function checkRights(rights: u64, noExecute: bool, access: u32, privilege: u32, 
   if (access == Access.EXECUTE && noExecute) refuse(ERROR_PRESENT);
 }
 
-/** Protection keys of user pages (4.6.2): two bits a key, access disable and write disable. */
-function checkKey(key: u32, access: u32, privilege: u32, cr0: u64): void {
-  const bits = (load<u32>(L.PKRU) >> (key * 2)) & 3;
+/** Protection keys (4.6.2): two bits a key, access disable and write disable. */
+function checkKey(disabled: u32, key: u32, access: u32, privilege: u32, cr0: u64): void {
+  const bits = (disabled >> (key * 2)) & 3;
   if (bits & 1) refuse(ERROR_PRESENT | ERROR_KEY);
   if (bits & 2 && access == Access.WRITE && (privilege == Privilege.USER || cr0 & Cr0.WP)) refuse(ERROR_PRESENT | ERROR_KEY);
 }

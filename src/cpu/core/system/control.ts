@@ -56,7 +56,7 @@ function writeCr4(value: u64): void {
   if (longModeActive() && !(value & Cr4.PAE)) raiseGp(0);
   if (value & Cr4.PCIDE && !(old & Cr4.PCIDE) && (!longModeActive() || load<u64>(L.CR3) & 0xfff)) raiseGp(0);
   store<u64>(L.CR4, value);
-  if ((value ^ old) & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE)) flushTlb();
+  if ((value ^ old) & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE | Cr4.PKS)) flushTlb();
   updateContext();
 }
 

@@ -15,6 +15,7 @@ const enum Msr {
   SYSENTER_CS = 0x174,
   SYSENTER_ESP = 0x175,
   SYSENTER_EIP = 0x176,
+  PKRS = 0x6e1,
   DEBUGCTL = 0x1d9,
   EFER = 0xc000_0080,
   STAR = 0xc000_0081,
@@ -51,6 +52,7 @@ function storageOf(index: u32): usize {
 
 export function readMsr(index: u32): u64 {
   if (index == Msr.TSC) return readTsc();
+  if (index == Msr.PKRS) return load<u32>(L.PKRS);
   const at = storageOf(index);
   if (at) return load<u64>(at);
   if (!hostReadMsr(index)) raiseGp(0);
@@ -58,6 +60,12 @@ export function readMsr(index: u32): u64 {
 }
 
 export function writeMsr(index: u32, value: u64): void {
+  if (index == Msr.PKRS) {
+    if (value >> 32) raiseGp(0);
+    store<u32>(L.PKRS, <u32>value);
+    flushTlb();
+    return;
+  }
   if (index == Msr.EFER) {
     const old = load<u64>(L.EFER);
     if (value & ~EFER_BITS || (value ^ old) & Efer.LME && load<u64>(L.CR0) & Cr0.PG) raiseGp(0);
