@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { RunnerError } from './errors.js';
+import { commandLine } from './unittests-cfg.js';
 
 /** @import { End } from './outcome.js' */
 /** @import { Job } from './suite.js' */
@@ -14,12 +15,13 @@ const QEMU = 'qemu-system-x86_64';
  * @throws {RunnerError} when there is no QEMU
  */
 export async function runOnQemu({ kernel, test, needs, timeoutSeconds }) {
+  const append = commandLine(test);
   const args = [
     ...['--no-reboot', '-nodefaults', '-display', 'none', '-serial', 'stdio', '-accel', 'tcg'],
     ...['-device', 'pc-testdev', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4'],
     ...['-cpu', ['max', ...needs.processor].join(','), '-m', String(needs.memoryMiB)],
     ...['-smp', String(test.cpus), '-kernel', kernel],
-    ...(test.append === '' ? [] : ['-append', test.append]),
+    ...(append === '' ? [] : ['-append', append]),
     ...needs.others.flatMap(option => option.split(' ')),
   ];
   const started = performance.now();

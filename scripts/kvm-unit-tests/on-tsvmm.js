@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createMachine, TsvmmError } from 'tsvmm';
+import { wantsFirmware, withFirmware } from './firmware.js';
+import { commandLine } from './unittests-cfg.js';
 
 /** @import { MachineOptions, RunResult } from 'tsvmm' */
 /** @import { End } from './outcome.js' */
@@ -38,11 +41,12 @@ export async function runOnTsvmm(job) {
  * @returns {MachineOptions}
  */
 function optionsFor({ kernel, test, needs, timeoutSeconds }) {
+  const image = readFileSync(kernel);
   return {
-    kernel,
+    kernel: wantsFirmware(image) ? withFirmware(image) : kernel,
     accel: 'wasm',
     boot: 'multiboot1',
-    append: test.append,
+    append: commandLine(test),
     cpus: test.cpus,
     memory: needs.memoryMiB * 2 ** 20,
     modules: [{ file: environment(test.cpus, needs.memoryMiB), name: 'environment' }],

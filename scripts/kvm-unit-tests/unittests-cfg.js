@@ -8,7 +8,7 @@ import { shellWords } from './shell-words.js';
  * @property {string} name
  * @property {string} file the kernel's name in the folder
  * @property {number} cpus
- * @property {string} append the test's own arguments, empty for none
+ * @property {string} arguments the test's own, as a shell is to read them: {@link commandLine}
  * @property {readonly string[]} parameters QEMU's: processor, memory, devices
  * @property {number} timeoutSeconds
  * @property {readonly string[]} groups
@@ -50,6 +50,16 @@ export function parseUnittestsCfg(text) {
 }
 
 /**
+ * The kernel's command line for a run that starts now.
+ *
+ * @param {UnitTest} test
+ * @throws {RunnerError} for arguments that are not understood
+ */
+export function commandLine(test) {
+  return shellWords(test.arguments).join(' ');
+}
+
+/**
  * @param {string} name
  * @param {Map<string, string>} section
  * @returns {UnitTest}
@@ -61,7 +71,7 @@ function toTest(name, section) {
     name,
     file,
     cpus: count(name, 'smp', section.get('smp') ?? '1'),
-    append: shellWords(section.get('test_args') ?? '').join(' '),
+    arguments: section.get('test_args') ?? '',
     parameters: shellWords(section.get('qemu_params') ?? section.get('extra_params') ?? ''),
     timeoutSeconds: count(name, 'timeout', section.get('timeout') ?? String(DEFAULT_TIMEOUT_SECONDS)),
     groups: shellWords(section.get('groups') ?? ''),

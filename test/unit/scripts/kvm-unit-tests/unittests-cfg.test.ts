@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { needsOf } from '../../../../scripts/kvm-unit-tests/plan.js';
 import { shellWords } from '../../../../scripts/kvm-unit-tests/shell-words.js';
-import { parseUnittestsCfg } from '../../../../scripts/kvm-unit-tests/unittests-cfg.js';
+import { commandLine, parseUnittestsCfg } from '../../../../scripts/kvm-unit-tests/unittests-cfg.js';
 
 test('a test of unittests.cfg has what is written there, and defaults', () => {
   const text = `
@@ -27,7 +27,7 @@ accel = kvm
       name: 'plain',
       file: 'plain.flat',
       cpus: 1,
-      append: '',
+      arguments: '',
       parameters: [],
       timeoutSeconds: 90,
       groups: [],
@@ -38,7 +38,7 @@ accel = kvm
       name: 'full',
       file: 'full.flat',
       cpus: 4,
-      append: '-a b',
+      arguments: '"-a b"',
       parameters: ['-cpu', 'max,-pcid,host-phys-bits', '-m', '4g'],
       timeoutSeconds: 30,
       groups: ['one', 'two'],
@@ -46,6 +46,14 @@ accel = kvm
       accel: 'kvm',
     },
   ]);
+});
+
+test('a command line is made when it is wanted', () => {
+  const [, test] = parseUnittestsCfg('[a]\nfile = a\n[b]\nfile = b\ntest_args = "1 `date +%s`"');
+  const before = Math.floor(Date.now() / 1000);
+  const [first, seconds] = commandLine(test).split(' ');
+  expect(first).toBe('1');
+  expect(Number(seconds)).toBeGreaterThanOrEqual(before);
 });
 
 test('what is not understood is refused by name', () => {
@@ -58,8 +66,6 @@ test('what is not understood is refused by name', () => {
 
 test('words are split as a shell does', () => {
   expect(shellWords(`a 'b c' "d e"f  g=''`)).toEqual(['a', 'b c', 'd ef', 'g=']);
-  const before = Math.floor(Date.now() / 1000);
-  expect(Number(shellWords('"1 `date +%s`"')[0].split(' ')[1])).toBeGreaterThanOrEqual(before);
   expect(() => shellWords('`reboot`')).toThrow('not known');
   expect(() => shellWords('a "b')).toThrow('open');
 });
