@@ -41,7 +41,8 @@ export const BLOCK_RIP = 0x288;
  * Lazy arithmetic flags. RESULT is the last result, sign-extended: ZF, SF and PF come from it. CARRIES holds the
  * carry (or borrow) out of each bit, shifted so that bit 63 is the operand's top: CF is bit 63, OF is bit 63 ^ bit 62.
  * AUX has AF in bit 4; bit 0 inverts SF and bits 8–15 are exclusive-ored into PF's byte, for flags that were loaded
- * and need not fit together.
+ * and need not fit together. While bits 16–18 are not 0, nothing of this has been computed yet: RESULT and CARRIES hold
+ * the operands of a comparison, and the bits are one more than the log2 of its size.
  */
 export const FLAG_RESULT = 0x290;
 export const FLAG_CARRIES = 0x298;
@@ -200,6 +201,8 @@ export const MAX_VCPUS = 64;
 
 /** handler by (operation, form, size): u16. */
 export const HANDLERS = 0x40_0000;
+/** Cases of the loop by (variant, operation, form, size): u16. */
+export const HOT_CASES = 0x45_0000;
 /** u32 by (map, opcode, mandatory prefix). */
 export const OPCODES = 0x42_0000;
 /** u32 by (group, ModRM.reg, memory or register, mandatory prefix). */

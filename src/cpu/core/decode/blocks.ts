@@ -7,6 +7,7 @@ import { raiseGp } from '../system/fault';
 import { Decoder, decodeInstruction } from './decoder';
 import { Form, Record, RecordBit } from './record';
 import { analyseFlags } from './flow';
+import { selectHandlers } from './select';
 import { Handler, handlerOf } from './handlers';
 import { Op } from './operation';
 
@@ -70,6 +71,11 @@ export function dropAllBlocks(): void {
   return L.BLOCK_HASH + <usize>((((gpa ^ (gpa >> 14)) + mode * 0x9e5) & (L.BLOCK_HASH_ENTRIES - 1)) << 2);
 }
 
+@inline function jumpKey(mode: u32): u32 { return load<u32>(L.CONTEXT) | (mode << 12) | (jumpEpoch << 19); }
+@inline function jumpSlot(linear: u64): usize {
+  return L.JUMP_CACHE + ((<usize>(<u32>linear ^ (<u32>linear >> 12)) & (L.JUMP_ENTRIES - 1)) << 4);
+}
+
 /**
  * The block at RIP: from the jump cache, from the hash, or decoded now. Raises what fetching the instruction raises.
  * @returns its first record
@@ -82,8 +88,8 @@ export function findBlock(): usize {
     if (<u32>rip > load<u32>(L.CS, L.SEGMENT_LIMIT)) raiseGp(0);
     linear = <u64>(<u32>rip + load<u32>(L.CS, L.SEGMENT_BASE));
   }
-  const key = load<u32>(L.CONTEXT) | (mode << 12) | (jumpEpoch << 19);
-  const cached: usize = L.JUMP_CACHE + ((<usize>(<u32>linear ^ (<u32>linear >> 12)) & (L.JUMP_ENTRIES - 1)) << 4);
+  const key = jumpKey(mode);
+  const cached = jumpSlot(linear);
   if (load<u64>(cached) == linear && load<u32>(cached, 8) == key) {
     const first: usize = load<u32>(cached, 12);
     if (load<u32>(first - Block.HEADER, Block.VALID)) return first;
@@ -97,6 +103,26 @@ export function findBlock(): usize {
     store<u32>(cached, key, 8);
     store<u32>(cached, <u32>first, 12);
   }
+  return first;
+}
+
+/**
+ * A branch from a running block to `target`, which becomes RIP.
+ * @returns the first record there when it is in the jump cache and the budget allows, else 0
+ */
+export function jumpTo(target: u64): usize {
+  store<u64>(L.RIP, target);
+  const mode = load<u32>(L.MODE);
+  if ((mode & (Mode.FLAT | Mode.SINGLE)) != Mode.FLAT) return 0;
+  const key = jumpKey(mode);
+  const cached = jumpSlot(target);
+  if (load<u64>(cached) != target || load<u32>(cached, 8) != key) return 0;
+  const first: usize = load<u32>(cached, 12);
+  if (!load<u32>(first - Block.HEADER, Block.VALID)) return 0;
+  const left = load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT));
+  if (left < 0) return 0;
+  store<i32>(L.BUDGET, left);
+  store<u64>(L.BLOCK_RIP, target);
   return first;
 }
 
@@ -168,6 +194,7 @@ function decodeBlock(gpa: u32, mode: u32, linear: u64): usize {
     store<u8>(first + i * Record.BYTE_SIZE, <u8>(count - i), Record.REMAINING);
   }
   analyseFlags(first, count);
+  selectHandlers(first, <u32>(record - first) / Record.BYTE_SIZE, mode);
   store<u32>(block, gpa, Block.ADDRESS);
   store<u32>(block, mode, Block.MODE);
   store<u16>(block, <u16>length, Block.LENGTH);

@@ -4,7 +4,7 @@
  * so that AL and AH, or a register and a vector register, need no distinction.
  */
 export namespace Record {
-  /** What executes it: index of a hot operation below HOT_LIMIT, else of a function in the table. u16 */
+  /** What executes it: a case of the loop below HOT_LIMIT, else a function in the table. u16 */
   export const HANDLER: usize = 0;
   /** Address of the first operand, if a register. u16 */
   export const TARGET: usize = 2;
@@ -12,6 +12,11 @@ export namespace Record {
   export const SOURCE: usize = 4;
   /** Address of a third register operand (VEX.vvvv), or of the segment's base. u16 */
   export const THIRD: usize = 6;
+  /**
+   * SETcc and CMOVcc on registers, Jcc after CMP or TEST: bit (zero | borrow << 1 | less << 2) says whether the
+   * condition holds after a comparison with that outcome; 0 when these three do not decide it. u8
+   */
+  export const OUTCOMES: usize = 6;
   /** Addresses of the memory operand's base and index: ZERO when absent, BLOCK_RIP when relative to it. u16 */
   export const BASE: usize = 8;
   export const INDEX: usize = 10;

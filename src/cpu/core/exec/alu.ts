@@ -19,6 +19,14 @@ export class Dec { @inline apply<T>(a: T): T { const r = <T>(a - 1); flagsStep<T
 export class Not { @inline apply<T>(a: T): T { return <T>~a; } }
 export class Neg { @inline apply<T>(a: T): T { const r = <T>(0 - a); flagsSub<T>(<T>0, a, r); return r; } }
 
+/** Where nobody needs the flags. */
+export class QuietAdd { @inline apply<T>(a: T, b: T): T { return <T>(a + b); } }
+export class QuietSub { @inline apply<T>(a: T, b: T): T { return <T>(a - b); } }
+export class QuietAnd { @inline apply<T>(a: T, b: T): T { return <T>(a & b); } }
+export class QuietOr { @inline apply<T>(a: T, b: T): T { return <T>(a | b); } }
+export class QuietXor { @inline apply<T>(a: T, b: T): T { return <T>(a ^ b); } }
+export class QuietProduct { @inline apply<T>(a: T, b: T): T { return <T>(a * b); } }
+
 function defineBinary<K>(id: u32): void {
   define(id, Form.RR, 0, (op: usize): usize => binaryRR<K, u8>(op));
   define(id, Form.RR, 1, (op: usize): usize => binaryRR<K, u16>(op));

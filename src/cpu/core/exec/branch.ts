@@ -1,5 +1,5 @@
 import * as L from '../layout';
-import { Block } from '../decode/blocks';
+import { Block, jumpTo } from '../decode/blocks';
 import { declareFlags, FlagBit } from '../decode/flow';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
@@ -30,9 +30,15 @@ import { read } from '../mmu/access';
     store<u64>(L.RIP, target);
     return 0;
   }
-  store<u64>(L.RIP, target);
-  requestLink(op, link);
-  return 0;
+  return unlinked(op, link, target);
+}
+/** Goes by the jump cache, and asks for a link where one may be. */
+function unlinked(op: usize, link: usize, target: u64): usize {
+  if (requestLink(op, link, target)) {
+    store<u64>(L.RIP, target);
+    return 0;
+  }
+  return jumpTo(target);
 }
 /** RIP as the operand size of the branch cuts it. */
 @inline function cutRip(op: usize, target: u64): u64 {
@@ -45,17 +51,17 @@ import { read } from '../mmu/access';
 @inline export function jumpIf(op: usize, taken: bool): usize {
   return taken ? jump(op) : follow(op, Record.LINK_NEXT, distanceAfter(op));
 }
-@inline export function call<T>(op: usize): usize {
+function call<T>(op: usize): usize {
   push<T>(<T>ripAfter(op));
   return jump(op);
 }
-@inline export function goTo(target: u64): usize { store<u64>(L.RIP, target); return 0; }
-@inline export function ret<T>(op: usize): usize {
+@inline function goTo(target: u64): usize { store<u64>(L.RIP, target); return 0; }
+function ret<T>(op: usize): usize {
   const target = peek<T>(0);
   dropFromStack(sizeof<T>() + <u32>immediateOf<u16>(op));
   return goTo(<u64>target);
 }
-@inline export function callIndirect<T>(op: usize, target: T): usize {
+@inline function callIndirect<T>(op: usize, target: T): usize {
   push<T>(<T>ripAfter(op));
   return goTo(<u64>target);
 }

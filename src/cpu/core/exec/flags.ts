@@ -16,6 +16,28 @@ import { Flag } from '../mode';
 @inline export function setResult<T>(result: T): void { store<i64>(L.FLAG_RESULT, extend<T>(result)); }
 @inline function setCarries<T>(carries: T): void { store<u64>(L.FLAG_CARRIES, <u64>carries << (64 - bitsOf<T>())); }
 
+/** One more than the log2 of the size of a comparison that is not computed yet, in FLAG_AUX. */
+const COMPARED_SHIFT: u32 = 16;
+@inline function log2Of<T>(): u32 { return sizeof<T>() == 1 ? 0 : sizeof<T>() == 2 ? 1 : sizeof<T>() == 4 ? 2 : 3; }
+
+/** Of `a` − `b`, computed when somebody asks. */
+@inline export function flagsCompare<T>(a: T, b: T): void {
+  store<u64>(L.FLAG_RESULT, <u64>a);
+  store<u64>(L.FLAG_CARRIES, <u64>b);
+  store<u32>(L.FLAG_AUX, (log2Of<T>() + 1) << COMPARED_SHIFT);
+}
+/** Call before flags are read, or changed in part. */
+@inline export function settleFlags(): void { if (load<u32>(L.FLAG_AUX) >> COMPARED_SHIFT) settle(); }
+function settle(): void {
+  const a = load<u64>(L.FLAG_RESULT), b = load<u64>(L.FLAG_CARRIES);
+  switch ((load<u32>(L.FLAG_AUX) >> COMPARED_SHIFT) - 1) {
+    case 0: flagsSub<u8>(<u8>a, <u8>b, <u8>(a - b)); break;
+    case 1: flagsSub<u16>(<u16>a, <u16>b, <u16>(a - b)); break;
+    case 2: flagsSub<u32>(<u32>a, <u32>b, <u32>(a - b)); break;
+    default: flagsSub<u64>(a, b, a - b); break;
+  }
+}
+
 /** Of `result` = a + b, with or without a carry in. */
 @inline export function flagsAdd<T>(a: T, b: T, result: T): void {
   setResult<T>(result);
@@ -36,8 +58,9 @@ import { Flag } from '../mode';
 }
 /** INC and DEC keep CF. */
 @inline export function flagsStep<T>(before: T, result: T, overflow: bool): void {
+  const cf = carry();
   setResult<T>(result);
-  setCarryOverflow(carry(), overflow);
+  setCarryOverflow(cf, overflow);
   store<u32>(L.FLAG_AUX, <u32>(before ^ result) & 16);
 }
 
@@ -45,21 +68,28 @@ import { Flag } from '../mode';
   store<u64>(L.FLAG_CARRIES, (<u64>cf << 63) | (<u64>(cf != overflowed) << 62));
 }
 
-@inline export function carry(): bool { return <bool>(load<u64>(L.FLAG_CARRIES) >> 63); }
-@inline export function overflow(): bool {
+@inline export function carry(): bool { settleFlags(); return settledCarry(); }
+@inline export function overflow(): bool { settleFlags(); return settledOverflow(); }
+@inline export function zero(): bool { settleFlags(); return settledZero(); }
+@inline export function adjust(): bool { settleFlags(); return settledAdjust(); }
+
+@inline function settledCarry(): bool { return <bool>(load<u64>(L.FLAG_CARRIES) >> 63); }
+@inline function settledOverflow(): bool {
   const carries = load<u64>(L.FLAG_CARRIES);
   return <bool>(((carries >> 63) ^ (carries >> 62)) & 1);
 }
-@inline export function zero(): bool { return load<u64>(L.FLAG_RESULT) == 0; }
-@inline export function sign(): bool { return <bool>((load<u64>(L.FLAG_RESULT) >> 63) ^ (load<u32>(L.FLAG_AUX) & 1)); }
-@inline export function parity(): bool {
+@inline function settledZero(): bool { return load<u64>(L.FLAG_RESULT) == 0; }
+@inline function settledSign(): bool { return <bool>((load<u64>(L.FLAG_RESULT) >> 63) ^ (load<u32>(L.FLAG_AUX) & 1)); }
+@inline function settledParity(): bool {
   return !(popcnt<u32>((load<u32>(L.FLAG_RESULT) ^ (load<u32>(L.FLAG_AUX) >> 8)) & 0xff) & 1);
 }
-@inline export function adjust(): bool { return <bool>((load<u32>(L.FLAG_AUX) >> 4) & 1); }
+@inline function settledAdjust(): bool { return <bool>((load<u32>(L.FLAG_AUX) >> 4) & 1); }
 
 /** The six arithmetic flags in their places in RFLAGS. */
 export function arithmeticFlags(): u32 {
-  return <u32>carry() | (<u32>parity() << 2) | (<u32>adjust() << 4) | (<u32>zero() << 6) | (<u32>sign() << 7) | (<u32>overflow() << 11);
+  settleFlags();
+  return <u32>settledCarry() | (<u32>settledParity() << 2) | (<u32>settledAdjust() << 4) | (<u32>settledZero() << 6) |
+    (<u32>settledSign() << 7) | (<u32>settledOverflow() << 11);
 }
 
 export function setArithmeticFlags(flags: u32): void {
@@ -78,22 +108,30 @@ export function writeFlags(flags: u32): void {
 
 /** The sixteen conditions by their encoding. */
 @inline export function condition(code: u32): bool {
+  settleFlags();
   switch (code) {
-    case 0: return overflow();
-    case 1: return !overflow();
-    case 2: return carry();
-    case 3: return !carry();
-    case 4: return zero();
-    case 5: return !zero();
-    case 6: return carry() || zero();
-    case 7: return !carry() && !zero();
-    case 8: return sign();
-    case 9: return !sign();
-    case 10: return parity();
-    case 11: return !parity();
-    case 12: return sign() != overflow();
-    case 13: return sign() == overflow();
-    case 14: return zero() || sign() != overflow();
-    default: return !zero() && sign() == overflow();
+    case 0: return settledOverflow();
+    case 1: return !settledOverflow();
+    case 2: return settledCarry();
+    case 3: return !settledCarry();
+    case 4: return settledZero();
+    case 5: return !settledZero();
+    case 6: return settledCarry() || settledZero();
+    case 7: return !settledCarry() && !settledZero();
+    case 8: return settledSign();
+    case 9: return !settledSign();
+    case 10: return settledParity();
+    case 11: return !settledParity();
+    case 12: return settledSign() != settledOverflow();
+    case 13: return settledSign() == settledOverflow();
+    case 14: return settledZero() || settledSign() != settledOverflow();
+    default: return !settledZero() && settledSign() == settledOverflow();
   }
+}
+
+/** Whether a condition holds that zero, borrow and less decide: `outcomes` as in `Record.OUTCOMES`. */
+@inline export function conditionAmong(outcomes: u32): u32 {
+  settleFlags();
+  const less = <u32>(settledSign() != settledOverflow());
+  return (outcomes >> (<u32>settledZero() | (<u32>settledCarry() << 1) | (less << 2))) & 1;
 }

@@ -7,7 +7,7 @@ import { Flag, Mode, isLong, updateMode } from '../mode';
 import { DEBUGCTL_BTF, Dr6, hasBreakpoints, instructionBreakpoints, raiseDebug } from '../system/debug';
 import { Vector } from '../system/fault';
 import { Source, interrupt } from '../system/transfer';
-import { dispatch } from './hot';
+import { run } from './hot';
 
 /** Why `execute` returned. */
 export namespace Stop {
@@ -27,26 +27,25 @@ export function lookAround(): void {
 }
 
 let linkFrom: usize = 0;
-let linkBlockRip: u64 = 0;
 
 /**
  * The branch at `op` wants to go straight to its successor the next time. Only within a page: its translation is known
  * to hold, and whoever throws the successor away finds the link by the page. So not from an instruction that reaches
  * into the next page: its block is on no page's list.
+ * @returns whether that may be
  */
-export function requestLink(op: usize, link: usize): void {
-  if (load<u32>(L.MODE) & Mode.SINGLE) return;
-  const base: u32 = isLong() ? 0 : load<u32>(L.CS, L.SEGMENT_BASE);
-  const offset = (load<u32>(L.BLOCK_RIP) + base) & 0xfff;
-  if (offset + load<u16>(op, Record.START) + load<u8>(op, Record.LENGTH) > 0x1000) return;
+export function requestLink(op: usize, link: usize, target: u64): bool {
+  if (load<u32>(L.MODE) & Mode.SINGLE) return false;
+  const base: u64 = isLong() ? 0 : load<u64>(L.CS, L.SEGMENT_BASE);
+  const from = load<u64>(L.BLOCK_RIP) + base;
+  if ((from ^ (target + base)) >> 12) return false;
+  if ((<u32>from & 0xfff) + load<u16>(op, Record.START) + load<u8>(op, Record.LENGTH) > 0x1000) return false;
   linkFrom = op + link;
-  linkBlockRip = load<u64>(L.BLOCK_RIP);
+  return true;
 }
 
 function link(from: usize, first: usize): void {
   const block = first - Block.HEADER;
-  const base: u64 = isLong() ? 0 : load<u64>(L.CS, L.SEGMENT_BASE);
-  if (((linkBlockRip + base) ^ (load<u64>(L.RIP) + base)) >> 12) return;
   if (load<u32>(block, Block.CROSSING) || !load<u32>(block, Block.VALID)) return;
   store<u32>(from, <u32>first);
 }
@@ -91,11 +90,7 @@ export function execute(): u32 {
 @inline function enter(first: usize): void {
   store<i32>(L.BUDGET, load<i32>(L.BUDGET) - countOf(first));
   store<u64>(L.BLOCK_RIP, load<u64>(L.RIP));
-  let op = first;
-  do {
-    store<u32>(L.CURRENT_OP, <u32>op);
-    op = dispatch(op);
-  } while (op);
+  run(first);
   store<u32>(L.CURRENT_OP, 0);
 }
 

@@ -1,5 +1,5 @@
 import * as L from '../layout';
-import { declareFlags } from '../decode/flow';
+import { conditionFlags, declareFlags } from '../decode/flow';
 import { define, defineAnySize, defineWords } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
@@ -101,6 +101,8 @@ export function defineMoves(): void {
     (op: usize): usize => { writeOperand<u32>(op, bswap<u32>(load<u32>(sourceOf(op)))); return next(op); },
     (op: usize): usize => { writeOperand<u64>(op, bswap<u64>(load<u64>(sourceOf(op)))); return next(op); });
   for (let code: u32 = 0; code < 16; code++) {
+    declareFlags(Op.CMOVO + code, 0, conditionFlags(code));
+    declareFlags(Op.SETO + code, 0, conditionFlags(code));
     defineWords(Op.CMOVO + code, Form.RR,
       (op: usize): usize => cmovRR<u16>(op, codeOf(op, Op.CMOVO)), (op: usize): usize => cmovRR<u32>(op, codeOf(op, Op.CMOVO)), (op: usize): usize => cmovRR<u64>(op, codeOf(op, Op.CMOVO)));
     defineWords(Op.CMOVO + code, Form.RM,
@@ -118,4 +120,7 @@ export function defineMoves(): void {
   define(Op.CWD, Form.NONE, 2, (op: usize): usize => { setRegister<u32>(L.RDX, <u32>(load<i32>(L.RAX) >> 31)); return next(op); });
   define(Op.CWD, Form.NONE, 3, (op: usize): usize => { store<i64>(L.RDX, load<i64>(L.RAX) >> 63); return next(op); });
   for (let id: u32 = Op.MOV; id <= <u32>Op.BSWAP; id++) declareFlags(id, 0, 0);
+  declareFlags(Op.NOP, 0, 0);
+  declareFlags(Op.CBW, 0, 0);
+  declareFlags(Op.CWD, 0, 0);
 }

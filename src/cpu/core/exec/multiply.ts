@@ -1,5 +1,6 @@
 import * as L from '../layout';
 import { define, defineAnySize, defineWords } from '../decode/handlers';
+import { FlagBit, declareFlags } from '../decode/flow';
 import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { Flag } from '../mode';
@@ -62,10 +63,12 @@ function imul<S, T>(b: S): void {
   storeProduct<T>(<u64>product, <u64>(product >> (sizeof<T>() * 8)));
   flagsProduct<T>(<T>product, product != <i64><S>product);
 }
-function imulInto<S, T>(op: usize, a: S, b: S): usize {
+@inline function narrow(a: i64): bool { return a == <i64><i32>a; }
+@inline export function imulInto<S, T>(op: usize, a: S, b: S): usize {
   if (sizeof<T>() == 8) {
     const low = <i64>a * <i64>b;
-    flagsProduct<T>(<T>low, mulHighSigned(<i64>a, <i64>b) != low >> 63);
+    const lost = narrow(<i64>a) && narrow(<i64>b) ? false : mulHighSigned(<i64>a, <i64>b) != low >> 63;
+    flagsProduct<T>(<T>low, lost);
     setRegister<T>(targetOf(op), <T>low);
   } else {
     const product = <i64>a * <i64>b;
@@ -199,6 +202,10 @@ function asciiAfter(subtract: bool): void {
 }
 
 export function defineMultiplications(): void {
+  // SF, ZF, AF and PF are undefined.
+  for (let id: u32 = Op.MUL; id <= <u32>Op.IMUL3; id++) {
+    if (id != Op.DIV && id != Op.IDIV) declareFlags(id, FlagBit.ALL, 0);
+  }
   defineProducts<i8, u8>(0);
   defineProducts<i16, u16>(1);
   defineProducts<i32, u32>(2);

@@ -75,8 +75,8 @@ export function addressAt(op: usize, distance: i64): u64 {
  * Operations as types, so that one generic function makes the handlers of all of them: `apply` gives the result and
  * sets the flags.
  */
-@inline function applied<K, T>(a: T, b: T): T { return changetype<K>(0).apply<T>(a, b); }
-@inline function applied1<K, T>(a: T): T { return changetype<K>(0).apply<T>(a); }
+@inline export function applied<K, T>(a: T, b: T): T { return changetype<K>(0).apply<T>(a, b); }
+@inline export function applied1<K, T>(a: T): T { return changetype<K>(0).apply<T>(a); }
 
 @inline export function binaryRR<K, T>(op: usize): usize {
   const target = targetOf(op);

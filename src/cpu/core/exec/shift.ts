@@ -4,7 +4,7 @@ import { define } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { inPlace, probeWrite, read, write } from '../mmu/access';
-import { carry, setCarryOverflow, setResult } from './flags';
+import { carry, setCarryOverflow, setResult, settleFlags } from './flags';
 import { addressOf, immediateOf, next, setRegister, sourceOf, targetOf } from './operands';
 
 /** Shifts and rotates (Intel SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD). */
@@ -44,20 +44,28 @@ export class Sar {
     return finish<T>(<u64>(v >> count) & mask<T>(), <bool>((v >> (count - 1)) & 1), false);
   }
 }
-class Rol {
+/** Where nobody needs the flags; the count is not 0. */
+export class QuietShl { @inline apply<T>(a: T, count: u32): T { return <T>(a << <T>count); } }
+export class QuietShr { @inline apply<T>(a: T, count: u32): T { return <T>(a >> <T>count); } }
+export class QuietSar {
+  @inline apply<T>(a: T, count: u32): T { return sizeof<T>() == 8 ? <T>(<i64>a >> <i64>count) : <T>(<i32>a >> <i32>count); }
+}
+export class Rol {
   @inline apply<T>(a: T, count: u32): T {
     const c = count & (bits<T>() - 1);
     const v = <u64>a;
     const r = c ? ((v << c) | (v >> (bits<T>() - c))) & mask<T>() : v;
+    settleFlags();
     setCarryOverflow(<bool>(r & 1), top<T>(r) != <bool>(r & 1));
     return <T>r;
   }
 }
-class Ror {
+export class Ror {
   @inline apply<T>(a: T, count: u32): T {
     const c = count & (bits<T>() - 1);
     const v = <u64>a;
     const r = c ? ((v >> c) | (v << (bits<T>() - c))) & mask<T>() : v;
+    settleFlags();
     setCarryOverflow(top<T>(r), top<T>(r) != top<T>(r << 1));
     return <T>r;
   }
@@ -99,6 +107,12 @@ class Rcr {
   const target = targetOf(op);
   if (c) setRegister<T>(target, applied<K, T>(load<T>(target), c));
   else if (sizeof<T>() == 4) setRegister<T>(target, load<T>(target));
+  return next(op);
+}
+/** Of 32 and 64 bits, by a count that is not 0. */
+@inline export function quietShiftR<K, T>(op: usize, count: u32): usize {
+  const target = targetOf(op);
+  setRegister<T>(target, applied<K, T>(load<T>(target), count & countMask<T>()));
   return next(op);
 }
 @inline function shiftM<K, T>(op: usize, count: u32): usize {
@@ -211,9 +225,9 @@ export function defineShifts(): void {
   defineDouble<u16>(1);
   defineDouble<u32>(2);
   defineDouble<u64>(3);
-  // A count of zero leaves the flags: only shifts by one are sure to define them.
-  for (let which: u32 = 4; which < 8; which++) {
-    declareFlags(Op.ROL1 + which, FlagBit.ALL, 0);
+  // A count of zero leaves the flags, and rotations leave most of them; only shifts by one are sure to define all.
+  for (let which: u32 = 0; which < 8; which++) {
+    declareFlags(Op.ROL1 + which, which < 4 ? 0 : FlagBit.ALL, which < 4 ? FlagBit.ALL : 0);
     declareFlags(Op.ROL + which, 0, FlagBit.ALL);
     declareFlags(Op.ROLC + which, 0, FlagBit.ALL);
   }

@@ -5,18 +5,16 @@ import { apicRead, apicWrite, mmioRead, mmioWrite } from '../host';
 import { longModeActive } from '../mode';
 import { watchAccess, watchesPage } from '../system/debug';
 import { Vector, raiseWithCode, requireAlone } from '../system/fault';
-import { beginSystemAccess, endSystemAccess, enter, slotOf } from './tlb';
+import { beginSystemAccess, endSystemAccess, enter, hostOf, slotOf, tagOf } from './tlb';
 import { Access, ramAt, walk } from './walk';
 
 /** Linear memory of the guest. All of these raise #PF, #GP or #SS; none has changed anything when it does. */
-
-@inline function tagOf(lastByte: u64, context: u64): u64 { return (lastByte & ~0xfff) | context; }
 
 @inline export function read<T>(address: u64): T {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_READ, address, <u32>context);
   if (load<u64>(entry) == tagOf(address + (sizeof<T>() - 1), context)) {
-    return load<T>(<usize>(<u32>address + load<u32>(entry, 8)));
+    return load<T>(hostOf(entry, address));
   }
   return readSlow<T>(address);
 }
@@ -25,7 +23,7 @@ import { Access, ramAt, walk } from './walk';
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_WRITE, address, <u32>context);
   if (load<u64>(entry) == tagOf(address + (sizeof<T>() - 1), context)) {
-    store<T>(<usize>(<u32>address + load<u32>(entry, 8)), value);
+    store<T>(hostOf(entry, address), value);
   } else {
     writeSlow<T>(address, value);
   }
@@ -35,7 +33,7 @@ import { Access, ramAt, walk } from './walk';
 @inline export function inPlace<T>(address: u64): usize {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_WRITE, address, <u32>context);
-  if (load<u64>(entry) == tagOf(address + (sizeof<T>() - 1), context)) return <usize>(<u32>address + load<u32>(entry, 8));
+  if (load<u64>(entry) == tagOf(address + (sizeof<T>() - 1), context)) return hostOf(entry, address);
   return inPlaceSlow(address, sizeof<T>());
 }
 
@@ -43,7 +41,7 @@ import { Access, ramAt, walk } from './walk';
 export function hostForRead(address: u64): usize {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_READ, address, <u32>context);
-  if (load<u64>(entry) == tagOf(address, context)) return <usize>(<u32>address + load<u32>(entry, 8));
+  if (load<u64>(entry) == tagOf(address, context)) return hostOf(entry, address);
   if (watchesPage(address)) return 0;
   return ramAt(translate(address, Access.READ));
 }
@@ -52,7 +50,7 @@ export function hostForRead(address: u64): usize {
 export function hostForWrite(address: u64): usize {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_WRITE, address, <u32>context);
-  if (load<u64>(entry) == tagOf(address, context)) return <usize>(<u32>address + load<u32>(entry, 8));
+  if (load<u64>(entry) == tagOf(address, context)) return hostOf(entry, address);
   return inPlaceSlow(address, 1);
 }
 
@@ -218,7 +216,7 @@ export function writeSystem<T>(address: u64, value: T): void {
 export function readVector(address: u64): v128 {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_READ, address, <u32>context);
-  if (load<u64>(entry) == tagOf(address + 15, context)) return v128.load(<usize>(<u32>address + load<u32>(entry, 8)));
+  if (load<u64>(entry) == tagOf(address + 15, context)) return v128.load(hostOf(entry, address));
   probeRead(address, 16);
   return i64x2.replace_lane(i64x2.splat(readSlow<u64>(address)), 1, readSlow<u64>(wrap(address + 8)));
 }
@@ -226,7 +224,7 @@ export function writeVector(address: u64, value: v128): void {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_WRITE, address, <u32>context);
   if (load<u64>(entry) == tagOf(address + 15, context)) {
-    v128.store(<usize>(<u32>address + load<u32>(entry, 8)), value);
+    v128.store(hostOf(entry, address), value);
     return;
   }
   probeWrite(address, 16);

@@ -28,6 +28,10 @@ let epoch: u32 = 1;
   return tlb + <usize>(((<u32>(address >> 12) ^ context) & (L.TLB_ENTRIES - 1)) << 4);
 }
 
+/** What the slot's tag is when it has the page of an access whose last byte is at `lastByte`. */
+@inline export function tagOf(lastByte: u64, context: u64): u64 { return (lastByte & ~0xfff) | context; }
+@inline export function hostOf(slot: usize, address: u64): usize { return <usize>(<u32>address + load<u32>(slot, 8)); }
+
 export function clearAllTlbs(): void {
   memory.fill(L.TLB_READ, 0xff, L.TLB_ENTRIES * 16 * 3);
   memory.fill(L.JUMP_CACHE, 0xff, L.JUMP_ENTRIES * 16);
