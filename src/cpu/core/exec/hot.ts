@@ -19,9 +19,10 @@ import {
 } from './shortcuts';
 
 /**
- * The operations that guests execute most, as cases of one switch: a branch table costs a quarter of a call through
- * the function table (measured: 0.8 against 3.3 ns on a loop of register operations). All others are called. A case's
- * number and its registration below go together. Branches say whether they are taken, and go on behind the switch.
+ * The operations that guests execute most, as cases of one switch: a branch table costs a fraction of a call through
+ * the function table. A case's number and its registration below go together. Branches say whether they are taken, and
+ * go on behind the switch. V8 allocates registers badly in functions of more than 8192 virtual registers, and this one
+ * is near that: see docs/cpu.md before adding cases.
  *
  * Runs records from `first` until one leaves its block for where no link leads.
  */
