@@ -17,6 +17,7 @@ const TURN = 40_000;
 const RECORD_REMAINING = 29;
 const RECORD_START = 30;
 
+const PAGE = 4096;
 /** L of a code segment's attributes. */
 const SEGMENT_LONG = 1 << 13;
 const EFER_LMA = 1n << 10n;
@@ -71,6 +72,7 @@ export class WasmVm implements Vm {
       if (vcpu.index > 0) vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
     }
     this.bringIn(0);
+    options.memory.listener = this.forgetCode;
   }
 
   /** Instructions that all vCPUs have finished: within an exit, those before the one that makes it. */
@@ -118,11 +120,6 @@ export class WasmVm implements Vm {
     return this.view.getBigUint64(L.BLOCK_RIP, true) + BigInt(this.view.getUint16(op + RECORD_START, true));
   }
 
-  /** Guest RAM has been written by a device: code that was decoded from there is decoded anew. */
-  memoryWritten(gpa: number, size: number): void {
-    this.core.exports.memoryWritten(gpa, size);
-  }
-
   signalMsi(address: number, data: number): void {
     this.bus.signalMsi(address, data);
   }
@@ -134,7 +131,20 @@ export class WasmVm implements Vm {
   /** The local APICs know of each interrupt whether it is level-triggered, and report all of those. */
   setIoapicRoutes(): void {}
 
-  close(): void {}
+  close(): void {
+    this.options.memory.listener = undefined;
+  }
+
+  /** Guest RAM has been written by somebody else than the guest: code that was decoded from there is decoded anew. */
+  private readonly forgetCode = (gpa: number, size: number): void => {
+    const last = Math.floor((gpa + size - 1) / PAGE);
+    for (let page = Math.floor(gpa / PAGE); page <= last; page++) {
+      const pieces = L.CODE_PAGES + page * L.CODE_PAGE_SIZE + 8;
+      if (this.view.getBigUint64(pieces, true) === 0n) continue;
+      const from = Math.max(gpa, page * PAGE);
+      this.core.exports.memoryWritten(from, Math.min(gpa + size, (page + 1) * PAGE) - from);
+    }
+  };
 
   private takeTurn(vcpu: WasmVcpu): number {
     this.bringIn(vcpu.index);

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { ConfigError, createMachine, ImageError, type ProbeEvent } from 'tsvmm';
 import { guestPath, onEachAccelerator } from './harness.js';
+import { ENTRY as TINY_KERNEL_ENTRY, exit, out8, tinyKernel } from './tiny-kernel.js';
 
 onEachAccelerator('the machine, as its owner sees it', accel => {
   test('registers and memory of a guest that sleeps', async () => {
@@ -29,6 +30,25 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     await machine.stop();
     await run;
   });
+
+  test.each(['write16', 'bytes'] as const)(
+    'the guest executes what its owner writes over its code: %s',
+    async how => {
+      const before = out8(0x3f8, 0x41);
+      const self = [0xeb, 0xfe];
+      const kernel = tinyKernel(before, self, exit(5));
+      await using machine = await createMachine({ accel, boot: 'elf', kernel, timeoutMs: 60_000 });
+      const run = machine.run();
+      await machine.serial.waitFor('A');
+      const place = TINY_KERNEL_ENTRY + before.length;
+      if (how === 'write16') machine.memory.write16(place, 0x9090);
+      else {
+        machine.memory.bytes(place, 2).fill(0x90);
+        machine.memory.written(place, 2);
+      }
+      expect(await run).toMatchObject({ reason: 'exit', code: 5 });
+    },
+  );
 
   test('devices and their claims', async () => {
     await using machine = await createMachine({ accel, kernel: guestPath('idle.elf') });

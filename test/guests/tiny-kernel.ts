@@ -3,7 +3,8 @@
  * paging, as the plain ELF entry leaves the processor.
  */
 
-const ENTRY = 0x10_0000;
+/** Where the first instruction lies. */
+export const ENTRY = 0x10_0000;
 const ELF_HEADER = 52;
 const PROGRAM_HEADER = 32;
 

@@ -216,6 +216,9 @@ export class MachineWorker {
       case 'irq':
         this.remotes[message.device].irq?.set(message.level);
         break;
+      case 'memory-written':
+        this.memory.written(message.gpa, message.size);
+        break;
       case 'serial-input':
         this.feed(message.port);
         break;

@@ -38,6 +38,7 @@ import { RemoteReply } from './remote-device.js';
 import { reviveError } from './serialize-error.js';
 import { SerialPort } from './serial-port.js';
 import { RemoteVcpu, VcpuLink } from './vcpu-link.js';
+import { WriteAnnouncer } from './write-announcer.js';
 
 const OUTPUT_RING = 1 << 16;
 const INPUT_RING = 1 << 12;
@@ -85,6 +86,9 @@ export class Machine {
   private readonly queries = new Map<number, Deferred<unknown>>();
   private readonly probes = new Map<number, (event: ProbeEvent) => void>();
   private readonly probeFlow = new FlowLimit(FlowLimit.allocate(), MAX_PROBE_BATCHES);
+  private readonly writes = new WriteAnnouncer((gpa, size) =>
+    this.send({ type: 'memory-written', gpa, size }),
+  );
   private nextId = 1;
   /** What a caller's own device threw. */
   private failure: Error | undefined;
@@ -205,6 +209,8 @@ export class Machine {
       return Promise.reject(new ConfigError(`the machine is ${this.phase}: each machine runs once`));
     }
     this.phase = 'running';
+    // KVM's processors see to it themselves; before the start there is no decoded code.
+    if (this.accelerator.name === 'wasm') this.memory.listener = (gpa, size) => this.writes.note(gpa, size);
     // Room in the ring comes up at some time of the host's: what is there before the guest starts must not depend on it.
     const input = this.options.icount && this.serialPorts.map(port => port.takePending());
     this.post({ type: 'run', boot: this.bootState!, ...(input && { input }) });
@@ -303,6 +309,11 @@ export class Machine {
   }
 
   private post(message: ToWorker): void {
+    this.writes.flush();
+    this.send(message);
+  }
+
+  private send(message: ToWorker): void {
     this.worker.post(message);
     this.doorbell.ring();
   }

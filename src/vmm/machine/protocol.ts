@@ -90,6 +90,8 @@ export type ToWorker =
   | { readonly type: 'resume' }
   | { readonly type: 'query'; readonly id: number; readonly query: Query }
   | { readonly type: 'irq'; readonly gsi: number; readonly device: number; readonly level: boolean }
+  /** The control thread has written to guest RAM. */
+  | { readonly type: 'memory-written'; readonly gpa: number; readonly size: number }
   /** There is something in this serial port's input ring. */
   | { readonly type: 'serial-input'; readonly port: number }
   /** Let go of everything and end the thread. */

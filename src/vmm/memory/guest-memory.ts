@@ -39,6 +39,11 @@ export class GuestMemory {
   readonly segments: readonly RamSegment[];
   /** All RAM, in bytes. */
   readonly size: number;
+  /**
+   * Hears of what is written through this object, and of what {@link written} tells: an accelerator that has decoded code,
+   * or who passes it on to that one's thread.
+   */
+  listener: ((gpa: number, size: number) => void) | undefined;
   private readonly lowSize: number;
   private readonly lowOffset: number;
   private readonly views: readonly DataView[];
@@ -87,7 +92,7 @@ export class GuestMemory {
     );
   }
 
-  /** A zero-copy view of `size` bytes from `gpa`. */
+  /** A zero-copy view of `size` bytes from `gpa`. Who writes to it tells so by {@link written}. */
   bytes(gpa: number, size: number): Uint8Array<SharedArrayBuffer> {
     if (gpa >= 0 && size >= 0 && gpa + size <= this.lowSize) {
       return new Uint8Array(this.segments[0].buffer, this.lowOffset + gpa, size);
@@ -99,6 +104,16 @@ export class GuestMemory {
   /** Copies `data` to `gpa`. */
   write(gpa: number, data: Uint8Array): void {
     this.bytes(gpa, data.length).set(data);
+    this.listener?.(gpa, data.length);
+  }
+
+  /**
+   * `size` bytes at `gpa` have been written through a view: the guest executes what is there now.
+   * @throws GuestMemoryError when they are not RAM
+   */
+  written(gpa: number, size: number): void {
+    this.segmentOf(gpa, size);
+    this.listener?.(gpa, size);
   }
 
   read8(gpa: number): number {
@@ -128,21 +143,25 @@ export class GuestMemory {
   write8(gpa: number, value: number): void {
     if (gpa >= 0 && gpa < this.lowSize) this.low.setUint8(gpa, value);
     else this.viewOf(gpa, 1).setUint8(this.offsetOf(gpa), value);
+    this.listener?.(gpa, 1);
   }
 
   write16(gpa: number, value: number): void {
     if (gpa >= 0 && gpa + 2 <= this.lowSize) this.low.setUint16(gpa, value, true);
     else this.viewOf(gpa, 2).setUint16(this.offsetOf(gpa), value, true);
+    this.listener?.(gpa, 2);
   }
 
   write32(gpa: number, value: number): void {
     if (gpa >= 0 && gpa + 4 <= this.lowSize) this.low.setUint32(gpa, value, true);
     else this.viewOf(gpa, 4).setUint32(this.offsetOf(gpa), value, true);
+    this.listener?.(gpa, 4);
   }
 
   write64(gpa: number, value: bigint): void {
     if (gpa >= 0 && gpa + 8 <= this.lowSize) this.low.setBigUint64(gpa, value, true);
     else this.viewOf(gpa, 8).setBigUint64(this.offsetOf(gpa), value, true);
+    this.listener?.(gpa, 8);
   }
 
   private viewOf(gpa: number, size: number): DataView {

@@ -76,12 +76,38 @@ describe('WasmVm', () => {
 
   it('decodes anew what a device has written over', () => {
     const machine = start('1: mov al, 1\n mov dx, 0x80\n out dx, al\n cmp al, 1\n je 1b\n exit');
-    machine.ports.set(0x80, () => {
-      machine.memory.write8(ORIGIN + 1, 9);
-      machine.vm.memoryWritten(ORIGIN + 1, 1);
-    });
+    machine.ports.set(0x80, () => machine.memory.write8(ORIGIN + 1, 9));
     machine.run(1000);
     expect(machine.exitCode).toBe(9);
+  });
+
+  it('decodes anew what a device has written over with a view, in the running block and across pages', () => {
+    const machine = start(`
+      jmp 1f
+      .balign 4096
+      .skip 4090
+      1: mov al, 1
+      mov dx, 0x80
+      mov bl, 1
+      mov rsi, 0xe0000000
+      mov [rsi], eax
+      mov bl, 1
+      out dx, al
+      cmp al, 1
+      je 1b
+      add al, bl
+      exit`);
+    const code = ORIGIN + 2 * 4096 - 6;
+    const patch = (offset: number): void => {
+      machine.memory.bytes(code, 64)[offset] = 40;
+      machine.memory.written(code, 64);
+    };
+    // The immediate operands of the second MOV BL, behind the access in its block, and of MOV AL.
+    const second = machine.memory.bytes(code, 64).lastIndexOf(0xb3) + 1;
+    machine.onMmio = () => patch(second);
+    machine.ports.set(0x80, () => patch(1));
+    machine.run(1000);
+    expect(machine.exitCode).toBe(80);
   });
 
   it('delivers a page fault with its address and error code, and goes on with the same instruction', () => {

@@ -247,3 +247,34 @@ describe('sharing', () => {
     expectRefused(memory, -1, 1);
   });
 });
+
+describe('what is written', () => {
+  it('is told to who listens, whatever its size, once it is there', () => {
+    const memory = GuestMemory.allocate(4 << 20);
+    const told: [number, number, number][] = [];
+    memory.listener = (gpa, size) => told.push([gpa, size, memory.read8(gpa)]);
+    memory.write8(1, 11);
+    memory.write16(2, 12);
+    memory.write32(4, 13);
+    memory.write64(8, 14n);
+    memory.write(0x1000, Uint8Array.of(15, 16, 17));
+    memory.bytes(0x2000, 100).fill(18);
+    memory.written(0x2000, 100);
+    expect(told).toEqual([
+      [1, 1, 11],
+      [2, 2, 12],
+      [4, 4, 13],
+      [8, 8, 14],
+      [0x1000, 3, 15],
+      [0x2000, 100, 18],
+    ]);
+  });
+
+  it('is told for RAM only', () => {
+    const memory = GuestMemory.allocate(4 << 20);
+    memory.listener = () => expect.unreachable();
+    expect(() => memory.written(4 << 20, 1)).toThrow(GuestMemoryError);
+    expect(() => memory.written(NaN, 1)).toThrow(GuestMemoryError);
+    expect(() => memory.write8(4 << 20, 1)).toThrow(GuestMemoryError);
+  });
+});
