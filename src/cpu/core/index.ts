@@ -12,8 +12,9 @@ import { defineMultiplications } from './exec/multiply';
 import { defineShifts } from './exec/shift';
 import { defineStack } from './exec/stack';
 import { defineStrings } from './exec/string';
-import { checkContextEpoch, clearAllTlbs, flushTlb, updateContext } from './mmu/tlb';
-import { updateMode } from './mode';
+import { checkContextEpoch, flushAll } from './mmu/spaces';
+import { loadPdptes } from './mmu/walk';
+import { updateMode, usesPdptes } from './mode';
 import { defineControl } from './system/control';
 import { defineMsrs, readMsr, writeMsr } from './system/msr';
 import { definePorts } from './system/ports';
@@ -55,7 +56,8 @@ export function initialize(ramSize: f64): void {
 /** The host has changed the registers of the vCPU in place: everything derived from them is made anew. */
 export function stateChanged(): void {
   updateMode();
-  flushTlb();
+  if (usesPdptes()) loadPdptes(load<u64>(L.CR3));
+  flushAll();
 }
 
 /** Puts another vCPU's state in place. */

@@ -111,7 +111,7 @@ export const CPL = 0x4e8;
 export const MODE = 0x4ec;
 /** Tag of TLB entries that the current privilege may use: see `mmu/tlb.ts`. Eight bytes. */
 export const CONTEXT = 0x4f0;
-/** First of the four tags of this vCPU's address space. */
+/** First of the four contexts of the address space in use: see `mmu/spaces.ts`. */
 export const CONTEXT_BASE = 0x4f8;
 export const CONTEXT_EPOCH = 0x4fc;
 
@@ -147,9 +147,6 @@ export const CURRENT_OP = 0x528;
 export const DEBUG_PENDING = 0x52c;
 /** Instructions that this vCPU has finished. */
 export const INSTRUCTIONS = 0x530;
-/** Linear range that large pages in the TLB cover: INVLPG inside flushes all. */
-export const LARGE_FIRST = 0x538;
-export const LARGE_LAST = 0x540;
 export const APIC_ID = 0x548;
 /** Single step: 1 while a one-instruction block runs whose end raises #DB. */
 export const STEPPING = 0x54c;
@@ -182,6 +179,24 @@ export const VECTOR_TEMP = 0x1100;
 export const CPUID_OUT = 0x1140;
 /** Values for and from the host's model-specific registers. */
 export const MSR_VALUE = 0x1150;
+
+/** Address spaces whose translations are kept: PCID, first context, range of linear addresses with large pages. */
+export const SPACES = 0x1160;
+export const SPACE_COUNT = 8;
+export const SPACE_SIZE = 24;
+export const SPACE_PCID = 0;
+export const SPACE_CONTEXTS = 4;
+export const SPACE_LARGE_RANGE = 8;
+/** Address of the space in use. */
+export const CURRENT_SPACE = 0x1220;
+/** Number of the space that is given up next. */
+export const NEXT_SPACE = 0x1224;
+/** First context of the global translations, and the linear addresses that they cover: all of them, large pages. */
+export const GLOBAL_CONTEXTS = 0x1228;
+export const GLOBAL_RANGE = 0x1230;
+export const GLOBAL_LARGE_RANGE = 0x1240;
+/** Page-directory-pointer entries of PAE paging, as CR3's last load read them. */
+export const PDPTES = 0x1250;
 
 /** Outside a vCPU's state: of the machine. */
 export const RAM_SIZE = 0x1b00;

@@ -83,6 +83,10 @@ export namespace Efer {
 
 @inline export function isLong(): bool { return (load<u32>(L.MODE) & Mode.CODE) == Mode.CODE64; }
 @inline export function longModeActive(): bool { return (load<u64>(L.EFER) & Efer.LMA) != 0; }
+/** PAE paging outside long mode. */
+@inline export function usesPdptes(): bool {
+  return (load<u64>(L.CR0) & Cr0.PG) != 0 && (load<u64>(L.CR4) & Cr4.PAE) != 0 && !longModeActive();
+}
 @inline export function isProtected(): bool { return (load<u32>(L.MODE) & Mode.PROTECTED) != 0; }
 @inline export function isVm86(): bool { return (load<u32>(L.MODE) & Mode.VM86) != 0; }
 @inline export function cpl(): u32 { return load<u32>(L.CPL); }

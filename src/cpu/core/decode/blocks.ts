@@ -1,4 +1,5 @@
 import * as L from '../layout';
+import { leaveFor } from '../exec/branch';
 import { Mode, cpl } from '../mode';
 import { translateExecute, wrap } from '../mmu/access';
 import { clearAllTlbs, forgetWritable, jumpEpoch } from '../mmu/tlb';
@@ -107,16 +108,16 @@ export function findBlock(): usize {
 }
 
 /**
- * A branch from a running block to `target`, which becomes RIP.
+ * The branch at `op` of a running block goes to `target`, which becomes RIP.
  * @returns the first record there when it is in the jump cache and the budget allows, else 0
  */
-export function jumpTo(target: u64): usize {
+export function jumpTo(op: usize, target: u64): usize {
   store<u64>(L.RIP, target);
   const mode = load<u32>(L.MODE);
-  if ((mode & (Mode.FLAT | Mode.SINGLE)) != Mode.FLAT) return 0;
+  if ((mode & (Mode.FLAT | Mode.SINGLE)) != Mode.FLAT) return leaveFor(op, target);
   const key = jumpKey(mode);
   const cached = jumpSlot(target);
-  if (load<u64>(cached) != target || load<u32>(cached, 8) != key) return 0;
+  if (load<u64>(cached) != target || load<u32>(cached, 8) != key) return leaveFor(op, target);
   const first: usize = load<u32>(cached, 12);
   if (!load<u32>(first - Block.HEADER, Block.VALID)) return 0;
   const left = load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT));

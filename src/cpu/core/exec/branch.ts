@@ -4,13 +4,13 @@ import { declareFlags, FlagBit } from '../decode/flow';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Prefix, Record, RecordBit } from '../decode/record';
-import { isLong } from '../mode';
+import { isCanonical, isLong } from '../mode';
 import { farCall, farJump, farReturn } from '../system/transfer';
 import { condition } from './flags';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, ripAfter, setRegister, targetOf } from './operands';
-import { checkStackPointer, peek, push, dropFromStack } from './stack';
+import { checkStackPointer, dropFromStack, peek, push, setStackPointer, stackPointer } from './stack';
 import { requestLink } from './loop';
-import { rewind } from '../system/fault';
+import { raiseGp, rewind } from '../system/fault';
 import { read } from '../mmu/access';
 
 /**
@@ -36,9 +36,28 @@ import { read } from '../mmu/access';
 function unlinked(op: usize, link: usize, target: u64): usize {
   if (requestLink(op, link, target)) {
     store<u64>(L.RIP, target);
-    return 0;
+    return leaveFor(op, target);
   }
-  return jumpTo(target);
+  return jumpTo(op, target);
+}
+
+/** The branch at `op` leaves its block for `target`, which is RIP: #GP of the branch when that lies outside the code. */
+export function leaveFor(op: usize, target: u64): usize {
+  if (isLong() ? !isCanonical(target) : <u32>target > load<u32>(L.CS, L.SEGMENT_LIMIT)) refuseTarget(op);
+  return 0;
+}
+/** Takes back what a near branch has done so far (Intel SDM vol. 2: its target is checked before anything changes). */
+function refuseTarget(op: usize): void {
+  const bytes: u64 = 1 << load<u8>(op, Record.SIZE);
+  switch (<i32>load<u16>(op, Record.OPERATION)) {
+    // No branch: what comes behind it faults.
+    case Op.END: return;
+    case Op.CALL: case Op.CALLI: setStackPointer(stackPointer() + bytes); break;
+    case Op.RET: setStackPointer(stackPointer() - bytes - immediateOf<u16>(op)); break;
+    case Op.LOOP: case Op.LOOPE: case Op.LOOPNE: count(op, 1); break;
+  }
+  store<u32>(L.CURRENT_OP, <u32>op);
+  raiseGp(0);
 }
 /** RIP as the operand size of the branch cuts it. */
 @inline function cutRip(op: usize, target: u64): u64 {
@@ -55,25 +74,26 @@ function call<T>(op: usize): usize {
   push<T>(<T>ripAfter(op));
   return jump(op);
 }
-@inline function goTo(target: u64): usize { store<u64>(L.RIP, target); return 0; }
+@inline function goTo(op: usize, target: u64): usize { store<u64>(L.RIP, target); return leaveFor(op, target); }
 function ret<T>(op: usize): usize {
   const target = peek<T>(0);
   dropFromStack(sizeof<T>() + <u32>immediateOf<u16>(op));
-  return goTo(<u64>target);
+  return goTo(op, <u64>target);
 }
 @inline function callIndirect<T>(op: usize, target: T): usize {
   push<T>(<T>ripAfter(op));
-  return goTo(<u64>target);
+  return goTo(op, <u64>target);
 }
 
-/** The counter register as the address size says. @returns its decremented value */
-function countDown(op: usize): u64 {
+/** Adds to the counter register as the address size says. @returns its value then */
+function count(op: usize, by: i32): u64 {
   const size = load<u8>(op, Record.PREFIXES) >> Prefix.ADDRESS_SHIFT;
-  if (size == 3) { store<u64>(L.RCX, load<u64>(L.RCX) - 1); return load<u64>(L.RCX); }
-  if (size == 2) { setRegister<u32>(L.RCX, load<u32>(L.RCX) - 1); return load<u64>(L.RCX); }
-  store<u16>(L.RCX, load<u16>(L.RCX) - 1);
-  return <u64>load<u16>(L.RCX);
+  if (size == 3) store<u64>(L.RCX, load<u64>(L.RCX) + <i64>by);
+  else if (size == 2) setRegister<u32>(L.RCX, load<u32>(L.RCX) + by);
+  else store<u16>(L.RCX, load<u16>(L.RCX) + <u16>by);
+  return counter(op);
 }
+@inline function countDown(op: usize): u64 { return count(op, -1); }
 function counter(op: usize): u64 {
   const size = load<u8>(op, Record.PREFIXES) >> Prefix.ADDRESS_SHIFT;
   return size == 3 ? load<u64>(L.RCX) : size == 2 ? <u64>load<u32>(L.RCX) : <u64>load<u16>(L.RCX);
@@ -89,8 +109,8 @@ function defineNear<T>(size: u32): void {
   define(Op.CALL, Form.NONE, size, (op: usize): usize => call<T>(op));
   define(Op.CALLI, Form.R, size, (op: usize): usize => callIndirect<T>(op, load<T>(targetOf(op))));
   define(Op.CALLI, Form.M, size, (op: usize): usize => { const target = readOperand<T>(op); checkStackPointer(); return callIndirect<T>(op, target); });
-  define(Op.JMPI, Form.R, size, (op: usize): usize => goTo(<u64>load<T>(targetOf(op))));
-  define(Op.JMPI, Form.M, size, (op: usize): usize => goTo(<u64>readOperand<T>(op)));
+  define(Op.JMPI, Form.R, size, (op: usize): usize => goTo(op, <u64>load<T>(targetOf(op))));
+  define(Op.JMPI, Form.M, size, (op: usize): usize => goTo(op, <u64>readOperand<T>(op)));
   define(Op.RET, Form.NONE, size, (op: usize): usize => ret<T>(op));
   define(Op.RET, Form.RI, size, (op: usize): usize => ret<T>(op));
   define(Op.CALLFI, Form.M, size, (op: usize): usize => { farCall(op, farSelector<T>(op), farPointer<T>(op), size_of<T>()); return 0; });

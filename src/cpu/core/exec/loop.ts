@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { Block, droppedTimes, findBlock } from '../decode/blocks';
 import { Prefix, Record } from '../decode/record';
 import { acknowledgeInterrupt } from '../host';
-import { flushTlb, updateContext } from '../mmu/tlb';
+import { updateContext } from '../mmu/spaces';
 import { Flag, Mode, isLong, updateMode } from '../mode';
 import { DEBUGCTL_BTF, Dr6, hasBreakpoints, instructionBreakpoints, raiseDebug } from '../system/debug';
 import { Vector } from '../system/fault';
@@ -106,15 +106,15 @@ function runSingle(alone: bool): bool {
   store<u32>(L.SYSTEM_FLAGS, flags & ~Flag.RF);
   if (!alone && !(flags & Flag.TF) && !shadow && !hasBreakpoints()) return false;
   const rip = load<u64>(L.RIP);
-  const stackLoaded = shadow == L.SHADOW_STACK;
-  if (!(flags & Flag.RF) && !stackLoaded) {
+  store<u32>(L.SHADOW, 0);
+  store<u32>(L.STEPPING, flags & Flag.TF);
+  // What the loading of SS met is reported together with what comes now. Instruction breakpoints it holds back on
+  // Intel's processors only.
+  if (shadow != L.SHADOW_STACK) store<u32>(L.DEBUG_PENDING, 0);
+  if (!(flags & Flag.RF)) {
     const met = instructionBreakpoints(isLong() ? rip : <u64>(<u32>rip + load<u32>(L.CS, L.SEGMENT_BASE)));
     if (met) raiseDebug(met);
   }
-  store<u32>(L.SHADOW, 0);
-  store<u32>(L.STEPPING, flags & Flag.TF);
-  // What the loading of SS met is reported together with what this instruction meets.
-  if (!stackLoaded) store<u32>(L.DEBUG_PENDING, 0);
   store<u32>(L.MODE, load<u32>(L.MODE) | Mode.SINGLE);
   const first = findBlock();
   enter(first);

@@ -225,14 +225,14 @@ function functionOf(op: usize): u32 {
   const slot = slotFor(L.TLB_READ, address);
   if (misses<T>(slot, address)) return decline(op);
   store<u64>(L.RSP, <u64><T>(load<T>(L.RSP) + sizeof<T>()));
-  return jumpTo(<u64>load<T>(hostOf(slot, address)));
+  return jumpTo(op, <u64>load<T>(hostOf(slot, address)));
 }
-@inline export function jumpR<T>(op: usize): usize { return jumpTo(<u64>load<T>(targetOf(op))); }
+@inline export function jumpR<T>(op: usize): usize { return jumpTo(op, <u64>load<T>(targetOf(op))); }
 @inline export function jumpM<T>(op: usize): usize {
   const address = plainAddress(op);
   const slot = slotFor(L.TLB_READ, address);
   if (misses<T>(slot, address)) return decline(op);
-  return jumpTo(<u64>load<T>(hostOf(slot, address)));
+  return jumpTo(op, <u64>load<T>(hostOf(slot, address)));
 }
 @inline function callTo<T>(op: usize, target: T): usize {
   const address = below<T>(sizeof<T>());
@@ -240,7 +240,7 @@ function functionOf(op: usize): u32 {
   if (misses<T>(slot, address)) return decline(op);
   store<T>(hostOf(slot, address), <T>ripAfter(op));
   store<u64>(L.RSP, address);
-  return jumpTo(<u64>target);
+  return jumpTo(op, <u64>target);
 }
 @inline export function callR<T>(op: usize): usize { return callTo<T>(op, load<T>(targetOf(op))); }
 @inline export function callM<T>(op: usize): usize {

@@ -3,7 +3,7 @@ import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { probeWrite, read, write } from '../mmu/access';
-import { updateContext } from '../mmu/tlb';
+import { updateContext } from '../mmu/spaces';
 import { Flag, Mode, cpl, isLong, isProtected, isVm86, updateMode } from '../mode';
 import { Vector, raiseWithCode } from '../system/fault';
 import { loadSegment } from '../system/descriptors';

@@ -2,11 +2,12 @@ import * as L from '../layout';
 import { Record } from '../decode/record';
 import { noteWrite, holdsCode } from '../decode/blocks';
 import { apicRead, apicWrite, mmioRead, mmioWrite } from '../host';
-import { longModeActive } from '../mode';
+import { isCanonical, longModeActive } from '../mode';
 import { watchAccess, watchesPage } from '../system/debug';
 import { Vector, raiseWithCode, requireAlone } from '../system/fault';
-import { beginSystemAccess, endSystemAccess, enter, hostOf, slotOf, tagOf } from './tlb';
-import { Access, ramAt, walk } from './walk';
+import { beginSystemAccess, endSystemAccess, enterTranslation, globalTranslation } from './spaces';
+import { Privilege, hostOf, slotOf, tagOf } from './tlb';
+import { Access, ramAt, walk, walkedGlobal } from './walk';
 
 /** Linear memory of the guest. All of these raise #PF, #GP or #SS; none has changed anything when it does. */
 
@@ -42,7 +43,7 @@ export function hostForRead(address: u64): usize {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_READ, address, <u32>context);
   if (load<u64>(entry) == tagOf(address, context)) return hostOf(entry, address);
-  if (watchesPage(address)) return 0;
+  if (watchesPage(address) || hasToBeAligned()) return 0;
   return ramAt(translate(address, Access.READ));
 }
 
@@ -51,12 +52,12 @@ export function hostForWrite(address: u64): usize {
   const context = load<u64>(L.CONTEXT);
   const entry = slotOf(L.TLB_WRITE, address, <u32>context);
   if (load<u64>(entry) == tagOf(address, context)) return hostOf(entry, address);
-  return inPlaceSlow(address, 1);
+  return hasToBeAligned() ? 0 : inPlaceSlow(address, 1);
 }
 
 /** Non-canonical addresses: #SS for what goes by SS, #GP for the rest (Intel SDM vol. 1, 3.3.7.1). */
 function checkCanonical(address: u64): void {
-  if (<u64>((<i64>address << 16) >> 16) == address) return;
+  if (isCanonical(address)) return;
   const op: usize = load<u32>(L.CURRENT_OP);
   const stack = op && load<u8>(op, Record.SEGMENT) == 2;
   raiseWithCode(stack ? Vector.SS : Vector.GP, 0);
@@ -65,18 +66,21 @@ function checkCanonical(address: u64): void {
 /** Translates and, where it may, enters the page into the TLB of its kind. @returns the guest physical address */
 export function translate(address: u64, access: u32): u64 {
   if (longModeActive()) checkCanonical(address);
-  const gpa = walk(address, access, load<u32>(L.CONTEXT) & 3);
+  const tlb: usize = access == Access.READ ? L.TLB_READ : access == Access.WRITE ? L.TLB_WRITE : L.TLB_EXECUTE;
+  const known = globalTranslation(tlb, address);
+  if (known) return <u64>(known - L.RAM);
+  const privilege = load<u32>(L.CONTEXT) & 3;
+  const gpa = walk(address, access, privilege == Privilege.USER_ALIGNED ? Privilege.USER : privilege);
   const host = ramAt(gpa);
-  if (host && !watchesPage(address)) {
-    if (access == Access.READ) {
-      enter(L.TLB_READ, address, host);
-    } else if (access == Access.WRITE) {
-      if (!holdsCode(gpa)) enter(L.TLB_WRITE, address, host);
-    } else {
-      enter(L.TLB_EXECUTE, address, host);
-    }
-  }
+  if (host && !watchesPage(address) && !(access == Access.WRITE && holdsCode(gpa))) enterTranslation(tlb, address, host, walkedGlobal);
   return gpa;
+}
+
+@inline function hasToBeAligned(): bool { return (load<u32>(L.CONTEXT) & 3) == Privilege.USER_ALIGNED; }
+
+/** #AC, the last fault that an access can meet (Intel SDM vol. 3, 6.15, interrupt 17). */
+@inline function checkAlignment(address: u64, size: u32): void {
+  if (hasToBeAligned() && size <= 8 && <u32>address & (size - 1)) raiseWithCode(Vector.AC, 0);
 }
 
 /** For instruction fetches. @returns the guest physical address */
@@ -103,6 +107,7 @@ function inPlaceSlow(address: u64, size: u32): usize {
     return 0;
   }
   const gpa = translate(address, Access.WRITE);
+  checkAlignment(address, size);
   if (holdsCode(gpa) || watchesPage(address)) return 0;
   return ramAt(gpa);
 }
@@ -112,6 +117,7 @@ export function probeWrite(address: u64, size: u32): void {
   if (crosses(address, size)) checkEnd(address, size);
   translate(address, Access.WRITE);
   if (crosses(address, size)) translate(wrap(address + size - 1) & ~0xfff, Access.WRITE);
+  checkAlignment(address, size);
 }
 
 /** Raises what a read of `size` bytes would raise. */
@@ -119,6 +125,7 @@ export function probeRead(address: u64, size: u32): void {
   if (crosses(address, size)) checkEnd(address, size);
   translate(address, Access.READ);
   if (crosses(address, size)) translate(wrap(address + size - 1) & ~0xfff, Access.READ);
+  checkAlignment(address, size);
 }
 
 function readPhysical(gpa: u64, size: u32): u64 {
@@ -165,6 +172,7 @@ export function writeSlow<T>(address: u64, value: T): void { writeAny(address, s
 function readAny(address: u64, size: u32): u64 {
   if (!crosses(address, size)) {
     const gpa = translate(address, Access.READ);
+    checkAlignment(address, size);
     if (watchesPage(address)) watchAccess(address, size, false);
     return readPhysical(gpa, size);
   }
@@ -172,6 +180,7 @@ function readAny(address: u64, size: u32): u64 {
   checkEnd(address, size);
   const low = translate(address, Access.READ);
   const high = translate(wrap(address + first), Access.READ);
+  checkAlignment(address, size);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, false);
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
@@ -184,6 +193,7 @@ function readAny(address: u64, size: u32): u64 {
 function writeAny(address: u64, size: u32, value: u64): void {
   if (!crosses(address, size)) {
     const gpa = translate(address, Access.WRITE);
+    checkAlignment(address, size);
     if (watchesPage(address)) watchAccess(address, size, true);
     writePhysical(gpa, size, value);
     return;
@@ -192,6 +202,7 @@ function writeAny(address: u64, size: u32, value: u64): void {
   checkEnd(address, size);
   const low = translate(address, Access.WRITE);
   const high = translate(wrap(address + first), Access.WRITE);
+  checkAlignment(address, size);
   if (watchesPage(address) || watchesPage(address + first)) watchAccess(address, size, true);
   for (let i: u32 = 0; i < size; i++) {
     const gpa = i < first ? low + i : high + (i - first);

@@ -1,15 +1,14 @@
 import * as L from '../layout';
-import { Cr4, Flag } from '../mode';
 
 /**
  * Software TLBs, one for each kind of access, direct mapped. An entry is 16 bytes:
  *
  *     +0 u64  linear page address | context      +8 u32  what to add to a linear address to get the host's
  *
- * A context is a 12-bit number that stands for (vCPU, address space as of its last flush, privilege), so that an entry
- * of another privilege, vCPU or time simply does not match. The tag is compared with the address of the access's
- * *last* byte: an access that crosses the page never matches. Pages that are MMIO, that hold decoded code (writes) or
- * a data breakpoint are never entered: they take the slow path each time.
+ * A context is a 12-bit number that stands for (address space, privilege): see `spaces.ts`. Entries of another address
+ * space or privilege simply do not match. The tag is compared with the address of the access's *last* byte: an access
+ * that crosses the page never matches. Pages that are MMIO, that hold decoded code (writes) or a data breakpoint are
+ * never entered, nor is anything under alignment checks: they take the slow path each time.
  */
 export namespace Privilege {
   export const USER: u32 = 0;
@@ -17,12 +16,9 @@ export namespace Privilege {
   export const SUPERVISOR: u32 = 1;
   /** Supervisor that may use user pages. */
   export const SUPERVISOR_ANY: u32 = 2;
+  /** User whose accesses have to be aligned (CR0.AM and RFLAGS.AC). */
+  export const USER_ALIGNED: u32 = 3;
 }
-
-const CONTEXT_SPACES: u32 = 1023;
-
-let nextSpace: u32 = 0;
-let epoch: u32 = 1;
 
 @inline export function slotOf(tlb: usize, address: u64, context: u32): usize {
   return tlb + <usize>(((<u32>(address >> 12) ^ context) & (L.TLB_ENTRIES - 1)) << 4);
@@ -37,87 +33,40 @@ export function clearAllTlbs(): void {
   memory.fill(L.JUMP_CACHE, 0xff, L.JUMP_ENTRIES * 16);
 }
 
-/** Everything that this vCPU's TLBs hold becomes unreachable. */
-export function flushTlb(): void {
-  if (nextSpace == CONTEXT_SPACES) {
-    clearAllTlbs();
-    nextSpace = 0;
-    epoch++;
-  }
-  store<u32>(L.CONTEXT_BASE, nextSpace << 2);
-  store<u32>(L.CONTEXT_EPOCH, epoch);
-  nextSpace++;
-  store<u64>(L.LARGE_FIRST, -1);
-  store<u64>(L.LARGE_LAST, 0);
-  updateContext();
+@inline export function enter(tlb: usize, address: u64, host: usize, context: u32): void {
+  const entry = slotOf(tlb, address, context);
+  store<u64>(entry, (address & ~0xfff) | context);
+  store<u32>(entry, <u32>host - <u32>address, 8);
 }
 
-/** Another vCPU's state has been put in place: its contexts may have been given to others meanwhile. */
-export function checkContextEpoch(): void {
-  if (load<u32>(L.CONTEXT_EPOCH) != epoch) flushTlb();
+/** The host's address that a context's entry gives, 0 when there is none. */
+@inline export function lookUp(tlb: usize, address: u64, context: u32): usize {
+  const entry = slotOf(tlb, address, context);
+  return load<u64>(entry) == tagOf(address, context) ? hostOf(entry, address) : 0;
 }
 
-/** Call after any change of CPL, RFLAGS.AC, CR4.SMAP. */
-export function updateContext(): void {
-  let privilege: u32 = Privilege.USER;
-  if (load<u32>(L.CPL) != 3) {
-    const kept = load<u64>(L.CR4) & Cr4.SMAP && !(load<u32>(L.SYSTEM_FLAGS) & Flag.AC);
-    privilege = kept ? Privilege.SUPERVISOR : Privilege.SUPERVISOR_ANY;
-  }
-  store<u64>(L.CONTEXT, load<u32>(L.CONTEXT_BASE) | privilege);
-}
-
-/** Accesses of the processor itself to descriptor tables and task segments are a supervisor's at any CPL. @returns what to give to `endSystemAccess` */
-@inline export function beginSystemAccess(): u64 {
-  const saved = load<u64>(L.CONTEXT);
-  if ((saved & 3) == Privilege.USER) {
-    store<u64>(L.CONTEXT, saved | (load<u64>(L.CR4) & Cr4.SMAP ? Privilege.SUPERVISOR : Privilege.SUPERVISOR_ANY));
-  }
-  return saved;
-}
-@inline export function endSystemAccess(saved: u64): void { store<u64>(L.CONTEXT, saved); }
-
-function drop(tlb: usize, address: u64, context: u32): void {
-  store<i64>(slotOf(tlb, address, context), -1);
-}
-
-/** INVLPG. */
-export function invalidatePage(address: u64): void {
-  if (address >= load<u64>(L.LARGE_FIRST) && address <= load<u64>(L.LARGE_LAST)) {
-    flushTlb();
-    return;
-  }
-  const base = load<u32>(L.CONTEXT_BASE);
-  for (let privilege: u32 = 0; privilege < 3; privilege++) {
+/** Drops a page's entries of an address space, whose contexts begin at `base`. */
+export function dropPage(address: u64, base: u32): void {
+  for (let privilege: u32 = 0; privilege < 4; privilege++) {
     drop(L.TLB_READ, address, base | privilege);
     drop(L.TLB_WRITE, address, base | privilege);
     drop(L.TLB_EXECUTE, address, base | privilege);
   }
-  forgetJumps();
+}
+function drop(tlb: usize, address: u64, context: u32): void {
+  if (lookUp(tlb, address, context)) store<i64>(slotOf(tlb, address, context), -1);
 }
 
 /** Part of each jump cache entry's key, so that all become unreachable at once. */
 export let jumpEpoch: u32 = 0;
 const JUMP_EPOCHS: u32 = 1 << 13;
 
-function forgetJumps(): void {
+export function forgetJumps(): void {
   jumpEpoch++;
   if (jumpEpoch == JUMP_EPOCHS) {
     jumpEpoch = 0;
     memory.fill(L.JUMP_CACHE, 0xff, L.JUMP_ENTRIES * 16);
   }
-}
-
-export function coverLargePage(first: u64, size: u64): void {
-  if (first < load<u64>(L.LARGE_FIRST)) store<u64>(L.LARGE_FIRST, first);
-  if (first + size - 1 > load<u64>(L.LARGE_LAST)) store<u64>(L.LARGE_LAST, first + size - 1);
-}
-
-@inline export function enter(tlb: usize, address: u64, host: usize): void {
-  const context = load<u32>(L.CONTEXT);
-  const entry = slotOf(tlb, address, context);
-  store<u64>(entry, (address & ~0xfff) | context);
-  store<u32>(entry, <u32>host - <u32>address, 8);
 }
 
 /** Writes to the RAM page at `host` (page aligned) have to be seen from now on: it holds decoded code. */

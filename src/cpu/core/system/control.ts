@@ -4,9 +4,13 @@ import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { hostTsc, readCr8, writeCr8 } from '../host';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf } from '../exec/operands';
-import { clearAllTlbs, flushTlb, invalidatePage, updateContext } from '../mmu/tlb';
-import { read } from '../mmu/access';
-import { Cr0, Cr4, Efer, Flag, Mode, cpl, isLong, longModeActive, updateMode } from '../mode';
+import { read, wrap } from '../mmu/access';
+import {
+  enterAddressSpace, flushAll, flushNonGlobal, flushPcid, invalidatePage, invalidatePageOf, updateContext,
+} from '../mmu/spaces';
+import { clearAllTlbs } from '../mmu/tlb';
+import { PHYSICAL_BITS, loadPdptes } from '../mmu/walk';
+import { Cr0, Cr4, Efer, Flag, Mode, cpl, isCanonical, isLong, longModeActive, updateMode } from '../mode';
 import { Dr6, generalDetect, raiseDebug } from './debug';
 import { raiseGp, raiseUd } from './fault';
 import { XCR0_SUPPORTED, setPkru } from './xstate';
@@ -29,35 +33,69 @@ export function writeCr0(value: u64): void {
     efer &= ~Efer.LMA;
   }
   if (!(cr0 & Cr0.PG) && load<u64>(L.CR4) & Cr4.PCIDE) raiseGp(0);
+  if ((cr0 ^ old) & (Cr0.PG | Cr0.CD | Cr0.NW)) checkPdptes(cr0, load<u64>(L.CR3), load<u64>(L.CR4), efer);
   store<u64>(L.EFER, efer);
   store<u64>(L.CR0, cr0);
-  if ((cr0 ^ old) & (Cr0.PG | Cr0.WP | Cr0.PE)) flushTlb();
+  if ((cr0 ^ old) & (Cr0.PG | Cr0.WP)) flushAll();
   updateMode();
+  updateContext();
 }
 
-/** CR3 of a mode with 32-bit page tables, without PCIDs: MOV CR3 and task switches. */
+/** Loads the page-directory-pointer entries where PAE paging has them in registers, or #GP. */
+function checkPdptes(cr0: u64, cr3: u64, cr4: u64, efer: u64): void {
+  if (cr0 & Cr0.PG && cr4 & Cr4.PAE && !(efer & Efer.LMA) && !loadPdptes(cr3)) raiseGp(0);
+}
+
+/** CR3 outside long mode: MOV CR3 and task switches. */
 export function loadPageTables(cr3: u64): void {
+  checkPdptes(load<u64>(L.CR0), cr3, load<u64>(L.CR4), load<u64>(L.EFER));
   store<u64>(L.CR3, cr3);
-  flushTlb();
+  enterAddressSpace(false);
 }
 
 function writeCr3(value: u64): void {
-  // With PCIDs, bit 63 says that nothing need be flushed; flushing all the same is allowed.
-  let cr3 = value;
-  if (load<u64>(L.CR4) & Cr4.PCIDE) cr3 &= ~(<u64>1 << 63);
-  if (longModeActive() && cr3 >> 40) raiseGp(0);
-  store<u64>(L.CR3, longModeActive() ? cr3 : cr3 & 0xffffffff);
-  flushTlb();
+  if (!longModeActive()) {
+    loadPageTables(value & 0xffffffff);
+    return;
+  }
+  // With PCIDs, bit 63 says that what is known of the new one stays.
+  const keep = (load<u64>(L.CR4) & Cr4.PCIDE) != 0 && value >> 63 != 0;
+  const cr3 = keep ? value & ~(<u64>1 << 63) : value;
+  if (cr3 >> PHYSICAL_BITS) raiseGp(0);
+  store<u64>(L.CR3, cr3);
+  enterAddressSpace(keep);
 }
+
+/** What changes translations: all of them are forgotten (Intel SDM vol. 3, 4.10.4.1). */
+const TRANSLATES: u64 = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP | Cr4.PKE | Cr4.PKS;
 
 function writeCr4(value: u64): void {
   if (value & ~Cr4.ALL) raiseGp(0);
   const old = load<u64>(L.CR4);
   if (longModeActive() && !(value & Cr4.PAE)) raiseGp(0);
   if (value & Cr4.PCIDE && !(old & Cr4.PCIDE) && (!longModeActive() || load<u64>(L.CR3) & 0xfff)) raiseGp(0);
+  if ((value ^ old) & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP)) checkPdptes(load<u64>(L.CR0), load<u64>(L.CR3), value, load<u64>(L.EFER));
   store<u64>(L.CR4, value);
-  if ((value ^ old) & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE | Cr4.PKS)) flushTlb();
+  if ((value ^ old) & TRANSLATES || old & ~value & Cr4.PCIDE) flushAll();
   updateContext();
+}
+
+function invalidatePcid(op: usize): usize {
+  requireCpl0();
+  const address = addressOf(op);
+  const pcid = read<u64>(address);
+  const linear = read<u64>(wrap(address + 8));
+  const kind = isLong() ? load<u64>(targetOf(op)) : <u64>load<u32>(targetOf(op));
+  if (kind > 3 || pcid >> 12) raiseGp(0);
+  if (kind < 2 && pcid && !(load<u64>(L.CR4) & Cr4.PCIDE)) raiseGp(0);
+  if (kind == 0 && !isCanonical(linear)) raiseGp(0);
+  switch (<u32>kind) {
+    case 0: invalidatePageOf(<u32>pcid, linear); break;
+    case 1: flushPcid(<u32>pcid); break;
+    case 2: flushAll(); break;
+    default: flushNonGlobal(); break;
+  }
+  return leaveAfter(op);
 }
 
 /** In the register's own width; 32 bits outside 64-bit mode. */
@@ -133,18 +171,7 @@ export function defineControl(): void {
   defineAnySize(Op.INVD, Form.NONE, (op: usize): usize => { requireCpl0(); return leaveAfter(op); });
   defineAnySize(Op.WBINVD, Form.NONE, (op: usize): usize => { requireCpl0(); return leaveAfter(op); });
   defineAnySize(Op.INVLPG, Form.M, (op: usize): usize => { requireCpl0(); invalidatePage(addressOf(op)); return leaveAfter(op); });
-  defineAnySize(Op.INVPCID, Form.RM, (op: usize): usize => {
-    requireCpl0();
-    const address = addressOf(op);
-    const pcid = read<u64>(address);
-    const linear = read<u64>(address + 8);
-    const kind = isLong() ? load<u64>(targetOf(op)) : <u64>load<u32>(targetOf(op));
-    if (kind > 3 || pcid >> 12 && kind < 2) raiseGp(0);
-    if (kind == 0 && <u64>((<i64>linear << 16) >> 16) != linear) raiseGp(0);
-    if (kind == 0 && (load<u64>(L.CR3) & 0xfff) == pcid) invalidatePage(linear);
-    else flushTlb();
-    return leaveAfter(op);
-  });
+  defineAnySize(Op.INVPCID, Form.RM, invalidatePcid);
   defineAnySize(Op.CLAC, Form.R, (op: usize): usize => { setAc(false); return leaveAfter(op); });
   defineAnySize(Op.STAC, Form.R, (op: usize): usize => { setAc(true); return leaveAfter(op); });
   defineAnySize(Op.XGETBV, Form.R, (op: usize): usize => {

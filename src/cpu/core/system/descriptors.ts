@@ -1,6 +1,6 @@
 import * as L from '../layout';
 import { readSystem, writeSystem } from '../mmu/access';
-import { updateContext } from '../mmu/tlb';
+import { updateContext } from '../mmu/spaces';
 import { cpl, isCanonical, isProtected, isVm86, longModeActive, updateMode } from '../mode';
 import { Vector, raiseGp, raiseWithCode } from './fault';
 

@@ -4,7 +4,7 @@ import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { hostReadMsr, hostTsc, hostWriteMsr } from '../host';
 import { leaveAfter, next, setRegister, targetOf } from '../exec/operands';
-import { flushTlb } from '../mmu/tlb';
+import { flushAll } from '../mmu/spaces';
 import { Cr0, Cr4, Efer, cpl, updateMode } from '../mode';
 import { requireCpl0 } from './control';
 import { raiseGp } from './fault';
@@ -63,14 +63,14 @@ export function writeMsr(index: u32, value: u64): void {
   if (index == Msr.PKRS) {
     if (value >> 32) raiseGp(0);
     store<u32>(L.PKRS, <u32>value);
-    flushTlb();
+    flushAll();
     return;
   }
   if (index == Msr.EFER) {
     const old = load<u64>(L.EFER);
     if (value & ~EFER_BITS || (value ^ old) & Efer.LME && load<u64>(L.CR0) & Cr0.PG) raiseGp(0);
     store<u64>(L.EFER, (value & ~Efer.LMA) | (old & Efer.LMA));
-    if ((value ^ old) & Efer.NXE) flushTlb();
+    if ((value ^ old) & Efer.NXE) flushAll();
     return;
   }
   const at = storageOf(index);

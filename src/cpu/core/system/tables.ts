@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
-import { read, readSystem, write, wrap } from '../mmu/access';
+import { probeWrite, read, readSystem, write, wrap } from '../mmu/access';
 import { addressOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from '../exec/operands';
 import { arithmeticFlags, setArithmeticFlags } from '../exec/flags';
 import { Cr4, Flag, cpl, isLong } from '../mode';
@@ -15,9 +15,11 @@ import { Vector, raise, raiseGp, raiseUd } from './fault';
 function storeTable(op: usize, base: usize, limit: usize): usize {
   checkUmip();
   const address = addressOf(op);
+  const bytes: u32 = isLong() ? 8 : 4;
+  probeWrite(address, bytes + 2);
   write<u16>(address, load<u16>(limit));
-  if (isLong()) write<u64>(wrap(address + 2), load<u64>(base));
-  else write<u32>(wrap(address + 2), load<u32>(base));
+  // In pieces: of the base, only the whole operand has to be aligned.
+  for (let i: u32 = 0; i < bytes; i += 2) write<u16>(wrap(address + 2 + i), load<u16>(base + i));
   return next(op);
 }
 function loadTable(op: usize, base: usize, limit: usize): usize {

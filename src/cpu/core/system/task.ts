@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { readFlags, writeFlags } from '../exec/flags';
 import { flagsChanged, push } from '../exec/stack';
 import { probeRead, probeWrite, readSystem, writeSystem } from '../mmu/access';
-import { beginSystemAccess, endSystemAccess } from '../mmu/tlb';
+import { beginSystemAccess, endSystemAccess } from '../mmu/spaces';
 import { Cr0, Flag, updateMode } from '../mode';
 import { loadPageTables } from './control';
 import {

@@ -3,7 +3,8 @@ import { dropFromStack, flagsChanged, flagsWritable, peek, push, setStackPointer
 import { readFlags, writeFlags } from '../exec/flags';
 import { ripAfter } from '../exec/operands';
 import { read, readSystem, write, wrap } from '../mmu/access';
-import { Privilege, updateContext } from '../mmu/tlb';
+import { updateContext } from '../mmu/spaces';
+import { Privilege } from '../mmu/tlb';
 import { Cr0, Cr4, Flag, Mode, cpl, isCanonical, isProtected, isVm86, longModeActive, updateMode } from '../mode';
 import {
   Type, baseOf, descriptorAddress, dplOf, dropPrivilegedSegments, fetchDescriptor, fillSegment, isCode, isConforming, isLongCode, limitOf,

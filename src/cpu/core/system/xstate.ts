@@ -5,7 +5,7 @@ import { Form, Record } from '../decode/record';
 import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
 import { setControlWord, setStatusWord, statusWord } from '../fpu/state';
 import { probeRead, probeWrite, read, write } from '../mmu/access';
-import { flushTlb } from '../mmu/tlb';
+import { flushAll } from '../mmu/spaces';
 import { Cr0, Cr4, isLong } from '../mode';
 import { checkSse } from '../vector/operands';
 import { Vector, raise, raiseGp, raiseUd } from './fault';
@@ -141,7 +141,7 @@ export function setPkru(value: u32): void {
   if (value == load<u32>(L.PKRU)) return;
   store<u32>(L.PKRU, value);
   // TLB entries have been checked against the old rights.
-  flushTlb();
+  flushAll();
 }
 
 function xsave(op: usize, optimized: bool): usize {
