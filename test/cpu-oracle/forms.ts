@@ -115,20 +115,30 @@ function randomState(random: Random, form: Form): MachineState {
   if (form.string === true) {
     gpr[6] = pointer();
     gpr[7] = pointer();
-    gpr[1] = BigInt(random.below(9));
+    gpr[1] = BigInt(random.below(random.chance(0.5) ? 9 : 25));
   } else if (random.chance(0.5)) {
     gpr[1] = BigInt(random.below(70));
   }
   const memory = new Uint8Array(WINDOW);
   for (let i = 0; i < WINDOW; i++) memory[i] = random.next();
+  if (form.string === true && random.chance(0.7)) makeUniform(random, gpr, memory);
   const fxsave = new Uint8Array(512);
   const fx = new DataView(fxsave.buffer);
   fx.setUint16(0, 0x37f, true);
   fx.setUint32(24, 0x1f80, true);
   for (let i = 160; i < 416; i++) fxsave[i] = random.next();
   if (form.x87 === true) randomX87(random, fx, memory);
-  const df = random.chance(0.2) ? 0x400n : 0n;
+  // Downwards, 16 elements of 8 bytes are there below the lowest pointer.
+  const df = random.chance(0.2) && !(form.string === true && gpr[1] > 16n) ? 0x400n : 0n;
   return { gpr, rip: BigInt(CODE), rflags: BigInt(random.next() & 0x8d5) | 0x202n | df, fxsave, memory };
+}
+
+/** Comparisons that go on for a while: all bytes of RAX and memory are equal, but for a few. */
+function makeUniform(random: Random, gpr: bigint[], memory: Uint8Array): void {
+  const byte = random.below(256);
+  gpr[0] = BigInt(byte) * 0x0101_0101_0101_0101n;
+  memory.fill(byte);
+  for (let i = random.below(12); i > 0; i--) memory[random.below(WINDOW)] = random.next();
 }
 
 const EXTENDED_EDGES: readonly (readonly [number, bigint])[] = [

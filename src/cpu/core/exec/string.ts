@@ -152,12 +152,71 @@ function scanOne<T>(op: usize): void {
 }
 const enum Kind { LODS, CMPS, SCAS }
 
+/** A bit for each byte, set in the elements in which two vectors are equal. */
+@inline function equalBytes<T>(a: v128, b: v128): u32 {
+  if (sizeof<T>() == 1) return <u32>i8x16.bitmask(i8x16.eq(a, b));
+  if (sizeof<T>() == 2) return <u32>i8x16.bitmask(i16x8.eq(a, b));
+  if (sizeof<T>() == 4) return <u32>i8x16.bitmask(i32x4.eq(a, b));
+  return <u32>i8x16.bitmask(i64x2.eq(a, b));
+}
+@inline function splat<T>(value: T): v128 {
+  if (sizeof<T>() == 1) return i8x16.splat(<i8>value);
+  if (sizeof<T>() == 2) return i16x8.splat(<i16>value);
+  if (sizeof<T>() == 4) return i32x4.splat(<i32>value);
+  return i64x2.splat(<i64>value);
+}
+
+/**
+ * Passes over elements of CMPS and SCAS that do not end the repetition, 16 bytes at a time within two pages. The last
+ * of `count` is not among them: its flags are wanted.
+ * @returns how many
+ */
+function skipMany<T>(op: usize, kind: Kind, count: u64, whileEqual: bool): u64 {
+  if (load<u32>(L.SYSTEM_FLAGS) & Flag.DF || !(load<u32>(L.MODE) & Mode.FLAT) || addressSize(op) == 1) return 0;
+  let n = count - 1;
+  let a: usize = 0;
+  if (kind == Kind.CMPS) {
+    const from = sourceAddress<T>(op);
+    n = min(n, untilPageEnd<T>(from));
+    if (n * sizeof<T>() < 16) return 0;
+    a = hostForRead(from);
+    if (!a) return 0;
+  }
+  const to = targetAddress<T>(op, false);
+  n = min(n, untilPageEnd<T>(to));
+  if (n * sizeof<T>() < 16) return 0;
+  const b = hostForRead(to);
+  if (!b) return 0;
+  const value = splat<T>(load<T>(L.RAX));
+  const ends: u32 = whileEqual ? 0xffff : 0;
+  const bytes = <usize>n * sizeof<T>();
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const mask = equalBytes<T>(kind == Kind.CMPS ? v128.load(a + at) : value, v128.load(b + at)) ^ ends;
+    if (mask) {
+      at += <usize>ctz(mask);
+      break;
+    }
+  }
+  if (kind == Kind.CMPS) advance<T>(op, L.RSI, <i64>at);
+  advance<T>(op, L.RDI, <i64>at);
+  return at / sizeof<T>();
+}
+
 function repeat<T>(op: usize, kind: Kind): usize {
   if (!repeated(op)) { once<T>(op, kind); return next(op); }
   const whileEqual = (load<u8>(op, Record.PREFIXES) & Prefix.REP) != 0;
   const count = index(op, L.RCX);
   const round = roundOf(count);
   for (let done: u64 = 0; done < round;) {
+    if (kind != Kind.LODS && round - done > 16 / sizeof<T>()) {
+      const skipped = skipMany<T>(op, kind, round - done, whileEqual);
+      if (skipped) {
+        charge(skipped, done);
+        done += skipped;
+        setIndex(op, L.RCX, count - done);
+      }
+    }
     once<T>(op, kind);
     charge(1, done);
     done++;
