@@ -74,6 +74,17 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     expect(events[0].rip).toBeGreaterThan(0x10_0000n);
   });
 
+  test('what a probe throws is the error of the run, and the probe is gone', async () => {
+    await using machine = await createMachine({ accel, kernel: guestPath('idle.elf'), timeoutMs: 60_000 });
+    let calls = 0;
+    await machine.probe({ device: 'com1' }, () => {
+      calls++;
+      throw new Error('the observer has had enough');
+    });
+    await expect(machine.run()).rejects.toThrow('the observer has had enough');
+    expect(calls).toBe(1);
+  });
+
   test('a removed probe sees nothing more', async () => {
     await using machine = await createMachine({ accel, kernel: guestPath('echo.elf'), timeoutMs: 60_000 });
     const seen: ProbeEvent[] = [];

@@ -90,7 +90,7 @@ export class Machine {
     this.send({ type: 'memory-written', gpa, size }),
   );
   private nextId = 1;
-  /** What a caller's own device threw. */
+  /** What a caller's own device or probe threw. */
   private failure: Error | undefined;
   /** Why the machine's own code could not go on. */
   private crashed: Error | undefined;
@@ -202,7 +202,7 @@ export class Machine {
   /**
    * Starts the guest.
    * @returns how the run ended, when it has
-   * @throws what a caller's own device threw, or an internal error
+   * @throws what a caller's own device or probe threw, or an internal error
    */
   run(): Promise<RunResult> {
     if (this.phase !== 'built') {
@@ -349,20 +349,11 @@ export class Machine {
       case 'refusal':
         this.takeQuery(message.id)?.reject(reviveError(message.error));
         break;
-      case 'probe': {
-        const listener = this.probes.get(message.id);
-        try {
-          if (listener) for (const event of eventsOf(message.batch)) listener(event);
-        } finally {
-          this.probeFlow.leave();
-        }
+      case 'probe':
+        this.observe(message);
         break;
-      }
       case 'remote-access':
-        this.custom.serve(message).catch((error: unknown) => {
-          this.failure ??= error instanceof Error ? error : new Error(String(error));
-          void this.stop();
-        });
+        this.custom.serve(message).catch((error: unknown) => this.fail(error));
         break;
       case 'ended':
         this.end(message);
@@ -371,6 +362,24 @@ export class Machine {
         this.crash(reviveError(message.error));
         break;
     }
+  }
+
+  private observe({ id, batch }: Extract<FromWorker, { type: 'probe' }>): void {
+    const listener = this.probes.get(id);
+    try {
+      if (listener) for (const event of eventsOf(batch)) listener(event);
+    } catch (error) {
+      this.probes.delete(id);
+      this.fail(error);
+    } finally {
+      this.probeFlow.leave();
+    }
+  }
+
+  /** The caller's own code has thrown: the run ends with that. */
+  private fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+    void this.stop();
   }
 
   private end(message: Extract<FromWorker, { type: 'ended' }>): void {

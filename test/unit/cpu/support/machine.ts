@@ -133,6 +133,29 @@ export function protectedMode(given: Partial<GeneralRegisters>): {
   };
 }
 
+/** Real mode, all segments at 0, the interrupt vectors at 0. */
+export function realMode(given: Partial<GeneralRegisters>): {
+  registers: GeneralRegisters;
+  system: SystemRegisters;
+} {
+  const { registers, system } = protectedMode(given);
+  const data = segment(0, 0x93, 0xffff);
+  return {
+    registers,
+    system: {
+      ...system,
+      cs: segment(0, 0x9b, 0xffff),
+      ds: data,
+      es: data,
+      ss: data,
+      fs: data,
+      gs: data,
+      idt: { base: 0n, limit: 0x3ff },
+      cr0: 0x10n,
+    },
+  };
+}
+
 /** Flat 64-bit mode with the first 4 GiB mapped onto themselves by 1 GiB pages, the tables at 0x1000 and 0x2000. */
 export function longMode(
   memory: GuestMemory,
