@@ -3,7 +3,7 @@ import { define, defineAnySize, defineWords } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form } from '../decode/record';
 import { inPlace, probeWrite, read, write } from '../mmu/access';
-import { flagsAdd, flagsLogic, flagsSub, setArithmeticFlags, setCarryOverflow, arithmeticFlags, zero } from './flags';
+import { flagsAdd, flagsLogic, flagsSub, setArithmeticFlags, setCarryOverflow, arithmeticFlags, overflow, zero } from './flags';
 import { Flag } from '../mode';
 import { Vector, raise, raiseWithCode } from '../system/fault';
 import { addressAt, addressOf, immediateOf, next, readOperand, setRegister, sourceOf, targetOf } from './operands';
@@ -16,7 +16,7 @@ class Complement { @inline apply<T>(a: T, bit: T): T { return <T>(a ^ bit); } }
 
 @inline function applied<K, T>(a: T, bit: T): T { return changetype<K>(0).apply<T>(a, bit); }
 @inline function bitMask<T>(n: u64): T { return <T>(<u64>1 << (n & (sizeof<T>() * 8 - 1))); }
-@inline function setBitCarry(set: bool): void { setArithmeticFlags((arithmeticFlags() & ~Flag.CF) | <u32>set); }
+@inline function setBitCarry(set: bool): void { setCarryOverflow(set, overflow()); }
 
 function bitR<K, T>(op: usize, n: u64): usize {
   const target = targetOf(op);

@@ -3,7 +3,7 @@ import { Address, Record } from '../decode/record';
 import { handlerOf, Handler } from '../decode/handlers';
 import { jumpTo } from '../decode/blocks';
 import { Op } from '../decode/operation';
-import { hostOf, slotOf, tagOf } from '../mmu/tlb';
+import { slotOffset, tagOf } from '../mmu/tlb';
 import { jump } from './branch';
 import { conditionAmong, flagsCompare, flagsLogic } from './flags';
 import { applied, applied1, immediateOf, next, rawAddress, ripAfter, setRegister, sourceOf, targetOf } from './operands';
@@ -32,16 +32,22 @@ function functionOf(op: usize): u32 {
   return load<u64>(load<u16>(op, Record.BASE)) + <u64><i64>load<i32>(op, Record.DISPLACEMENT);
 }
 
-@inline export function slotFor(tlb: usize, address: u64): usize { return slotOf(tlb, address, load<u32>(L.CONTEXT)); }
+@inline export function slotFor(address: u64): usize { return slotOffset(address, load<u32>(L.CONTEXT)); }
 /** Whether the slot has another page than that of all of `T` at `address`. */
-@inline export function misses<T>(slot: usize, address: u64): bool {
-  return load<u64>(slot) != tagOf(address + (sizeof<T>() - 1), load<u64>(L.CONTEXT));
+@inline export function readMisses<T>(slot: usize, address: u64): bool {
+  return load<u64>(slot, L.TLB_READ) != tagOf(address + (sizeof<T>() - 1), load<u64>(L.CONTEXT));
 }
+@inline function writeMisses<T>(slot: usize, address: u64): bool {
+  return load<u64>(slot, L.TLB_WRITE) != tagOf(address + (sizeof<T>() - 1), load<u64>(L.CONTEXT));
+}
+/** The host's address. */
+@inline export function readHost(slot: usize, address: u64): usize { return <usize>(<u32>address + load<u32>(slot, L.TLB_READ + 8)); }
+@inline function writeHost(slot: usize, address: u64): usize { return <usize>(<u32>address + load<u32>(slot, L.TLB_WRITE + 8)); }
 
 @inline function movRMAt<F, T>(op: usize, address: u64): usize {
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<F>(slot, address)) return decline(op);
-  setRegister<T>(targetOf(op), <T>load<F>(hostOf(slot, address)));
+  const slot = slotFor(address);
+  if (readMisses<F>(slot, address)) return decline(op);
+  setRegister<T>(targetOf(op), <T>load<F>(readHost(slot, address)));
   return next(op);
 }
 /** MOV, and MOVZX and MOVSX from F to T. */
@@ -49,18 +55,18 @@ function functionOf(op: usize): u32 {
 @inline export function movRMBased<F, T>(op: usize): usize { return movRMAt<F, T>(op, basedAddress(op)); }
 
 @inline function movMRAt<T>(op: usize, address: u64): usize {
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  store<T>(hostOf(slot, address), load<T>(sourceOf(op)));
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  store<T>(writeHost(slot, address), load<T>(sourceOf(op)));
   return next(op);
 }
 @inline export function movMR<T>(op: usize): usize { return movMRAt<T>(op, plainAddress(op)); }
 @inline export function movMRBased<T>(op: usize): usize { return movMRAt<T>(op, basedAddress(op)); }
 @inline export function movMI<T>(op: usize): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  store<T>(hostOf(slot, address), immediateOf<T>(op));
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  store<T>(writeHost(slot, address), immediateOf<T>(op));
   return next(op);
 }
 
@@ -69,17 +75,17 @@ function functionOf(op: usize): u32 {
 
 @inline export function binaryRM<K, T>(op: usize): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
   const target = targetOf(op);
-  setRegister<T>(target, applied<K, T>(load<T>(target), load<T>(hostOf(slot, address))));
+  setRegister<T>(target, applied<K, T>(load<T>(target), load<T>(readHost(slot, address))));
   return next(op);
 }
 @inline function modify<K, T>(op: usize, b: T): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  const host = hostOf(slot, address);
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  const host = writeHost(slot, address);
   store<T>(host, applied<K, T>(load<T>(host), b));
   return next(op);
 }
@@ -89,18 +95,18 @@ function functionOf(op: usize): u32 {
 /** CMP and TEST of memory with `b`: the first operand is in memory. */
 @inline function compareM<K, T>(op: usize, b: T): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
-  applied<K, T>(load<T>(hostOf(slot, address)), b);
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
+  applied<K, T>(load<T>(readHost(slot, address)), b);
   return next(op);
 }
 @inline export function compareMR<K, T>(op: usize): usize { return compareM<K, T>(op, load<T>(sourceOf(op))); }
 @inline export function compareMI<K, T>(op: usize): usize { return compareM<K, T>(op, immediateOf<T>(op)); }
 @inline export function compareRM<K, T>(op: usize): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
-  applied<K, T>(load<T>(targetOf(op)), load<T>(hostOf(slot, address)));
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
+  applied<K, T>(load<T>(targetOf(op)), load<T>(readHost(slot, address)));
   return next(op);
 }
 
@@ -166,17 +172,17 @@ function functionOf(op: usize): u32 {
 
 @inline export function pushR<T>(op: usize): usize {
   const address = below<T>(sizeof<T>());
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  store<T>(hostOf(slot, address), load<T>(targetOf(op)));
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  store<T>(writeHost(slot, address), load<T>(targetOf(op)));
   store<u64>(L.RSP, address);
   return next(op);
 }
 @inline export function popR<T>(op: usize): usize {
   const address = <u64>load<T>(L.RSP);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
-  const value = load<T>(hostOf(slot, address));
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
+  const value = load<T>(readHost(slot, address));
   store<u64>(L.RSP, <u64><T>(load<T>(L.RSP) + sizeof<T>()));
   setRegister<T>(targetOf(op), value);
   return next(op);
@@ -184,9 +190,9 @@ function functionOf(op: usize): u32 {
 /** Two registers; neither is the stack pointer. */
 @inline export function pushTwo(op: usize): usize {
   const address = below<u64>(16);
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<v128>(slot, address)) return decline(op);
-  const host = hostOf(slot, address);
+  const slot = slotFor(address);
+  if (writeMisses<v128>(slot, address)) return decline(op);
+  const host = writeHost(slot, address);
   store<u64>(host, load<u64>(targetOf(op)), 8);
   store<u64>(host, load<u64>(targetOf(next(op))));
   store<u64>(L.RSP, address);
@@ -194,9 +200,9 @@ function functionOf(op: usize): u32 {
 }
 @inline export function popTwo(op: usize): usize {
   const address = load<u64>(L.RSP);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<v128>(slot, address)) return decline(op);
-  const host = hostOf(slot, address);
+  const slot = slotFor(address);
+  if (readMisses<v128>(slot, address)) return decline(op);
+  const host = readHost(slot, address);
   store<u64>(targetOf(op), load<u64>(host));
   store<u64>(targetOf(next(op)), load<u64>(host, 8));
   store<u64>(L.RSP, address + 16);
@@ -205,47 +211,47 @@ function functionOf(op: usize): u32 {
 
 @inline export function leave<T>(op: usize): usize {
   const address = <u64>load<T>(L.RBP);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
   store<u64>(L.RSP, <u64><T>(load<T>(L.RBP) + sizeof<T>()));
-  setRegister<T>(L.RBP, load<T>(hostOf(slot, address)));
+  setRegister<T>(L.RBP, load<T>(readHost(slot, address)));
   return next(op);
 }
 
 @inline export function call<T>(op: usize): usize {
   const address = below<T>(sizeof<T>());
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  store<T>(hostOf(slot, address), <T>ripAfter(op));
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  store<T>(writeHost(slot, address), <T>ripAfter(op));
   store<u64>(L.RSP, address);
   return jump(op);
 }
 @inline export function ret<T>(op: usize): usize {
   const address = <u64>load<T>(L.RSP);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
   store<u64>(L.RSP, <u64><T>(load<T>(L.RSP) + sizeof<T>()));
-  return jumpTo(op, <u64>load<T>(hostOf(slot, address)));
+  return jumpTo(op, <u64>load<T>(readHost(slot, address)));
 }
 @inline export function jumpR<T>(op: usize): usize { return jumpTo(op, <u64>load<T>(targetOf(op))); }
 @inline export function jumpM<T>(op: usize): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
-  return jumpTo(op, <u64>load<T>(hostOf(slot, address)));
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
+  return jumpTo(op, <u64>load<T>(readHost(slot, address)));
 }
 @inline function callTo<T>(op: usize, target: T): usize {
   const address = below<T>(sizeof<T>());
-  const slot = slotFor(L.TLB_WRITE, address);
-  if (misses<T>(slot, address)) return decline(op);
-  store<T>(hostOf(slot, address), <T>ripAfter(op));
+  const slot = slotFor(address);
+  if (writeMisses<T>(slot, address)) return decline(op);
+  store<T>(writeHost(slot, address), <T>ripAfter(op));
   store<u64>(L.RSP, address);
   return jumpTo(op, <u64>target);
 }
 @inline export function callR<T>(op: usize): usize { return callTo<T>(op, load<T>(targetOf(op))); }
 @inline export function callM<T>(op: usize): usize {
   const address = plainAddress(op);
-  const slot = slotFor(L.TLB_READ, address);
-  if (misses<T>(slot, address)) return decline(op);
-  return callTo<T>(op, load<T>(hostOf(slot, address)));
+  const slot = slotFor(address);
+  if (readMisses<T>(slot, address)) return decline(op);
+  return callTo<T>(op, load<T>(readHost(slot, address)));
 }

@@ -20,9 +20,11 @@ export namespace Privilege {
   export const USER_ALIGNED: u32 = 3;
 }
 
-@inline export function slotOf(tlb: usize, address: u64, context: u32): usize {
-  return tlb + <usize>(((<u32>(address >> 12) ^ context) & (L.TLB_ENTRIES - 1)) << 4);
+/** Where in each of the TLBs the entry of an address is. */
+@inline export function slotOffset(address: u64, context: u32): usize {
+  return <usize>((<u32>(address >> 8) ^ (context << 4)) & ((L.TLB_ENTRIES - 1) << 4));
 }
+@inline export function slotOf(tlb: usize, address: u64, context: u32): usize { return tlb + slotOffset(address, context); }
 
 /** What the slot's tag is when it has the page of an access whose last byte is at `lastByte`. */
 @inline export function tagOf(lastByte: u64, context: u64): u64 { return (lastByte & ~0xfff) | context; }
