@@ -28,6 +28,8 @@ export interface CoreExports {
   memoryWritten(gpa: number, size: number): void;
   readFlags(): number;
   writeFlags(flags: number): void;
+  /** Decodes one instruction without executing it; see `core/decode/inspect.ts`. @returns address of the record, or 0 */
+  decodeAt(gpa: number, mode: number): number;
   readonly decodedBlocks: { readonly value: number };
   readonly invalidatedBlocks: { readonly value: number };
 }

@@ -6,7 +6,8 @@ import { CODE, SCRATCH, WINDOW, type MachineState, type Outcome, type TestCase }
 const RAM = 4 << 20;
 const PAGES = 0x200000;
 
-const IMPORTS: CoreImports = {
+/** A host without devices. */
+export const IDLE_IMPORTS: CoreImports = {
   pioRead: () => 0,
   pioWrite: () => undefined,
   mmioRead: () => 0,
@@ -43,7 +44,7 @@ export class CoreRunner {
     const pages = (CORE_RESERVE + RAM) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.view = new DataView(memory.buffer);
-    this.core = new Core(memory, IMPORTS);
+    this.core = new Core(memory, IDLE_IMPORTS);
     this.core.exports.initialize(RAM);
     this.setUp(cr0);
   }

@@ -27,6 +27,7 @@ import { defineVectors } from './vector/define';
 export { execute, lookAround } from './exec/loop';
 export { readFlags, writeFlags } from './exec/flags';
 export { decodedBlocks, invalidatedBlocks } from './decode/blocks';
+export { decodeAt } from './decode/inspect';
 
 /** Fills the tables. Once, before anything else. @param ramSize bytes of guest RAM from 0 up */
 export function initialize(ramSize: f64): void {

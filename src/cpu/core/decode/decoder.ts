@@ -163,12 +163,10 @@ function sizeOf(size: u32): u32 {
     case Sz.D: return 2;
     case Sz.Q: return 3;
     case Sz.V: return wide ? 3 : (code == 0) == operandPrefix ? 2 : 1;
+    case Sz.Z: return wide || (code == 0) == operandPrefix ? 2 : 1;
     case Sz.Y: return wide ? 3 : 2;
     case Sz.STACK:
       if (code == Mode.CODE64) return operandPrefix && !wide ? 1 : 3;
-      return (code == 0) == operandPrefix ? 2 : 1;
-    case Sz.BRANCH:
-      if (code == Mode.CODE64) return 3;
       return (code == 0) == operandPrefix ? 2 : 1;
     case Sz.MODE: return code == Mode.CODE64 ? 3 : 2;
     default: return 0;
@@ -241,7 +239,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
   if (entry & Attr.GROUP) {
     const own = load<u32>(groupEntryAt(op, (modrm >> 3) & 7, mod() == 3 ? 1 : 0, column));
     if (op == Group.G7 && mod() == 3) {
-      entry = systemEntry((modrm >> 3) & 7, modrm & 7, own);
+      entry = systemEntry((modrm >> 3) & 7, modrm & 7, own, column);
     } else {
       entry = own;
     }
@@ -299,6 +297,11 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
       if (op == Op.INVPCID) bytes = 16;
       if (!rmIsMemory(record)) return invalid(record);
       form = Form.RM;
+      break;
+    case Enc.M_G:
+      source(general(regField()), record);
+      if (!rmIsMemory(record)) return invalid(record);
+      form = Form.MR;
       break;
     case Enc.G_EB: case Enc.G_EW: case Enc.G_ED: {
       const from: u32 = enc == Enc.G_EB ? 0 : enc == Enc.G_EW ? 1 : 2;
@@ -432,7 +435,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
     default:
       if (!vectorOperands(record, enc)) return invalid(record);
       // MMX forms have handlers of their own, under the next size.
-      if (enc == Enc.P_Q || enc == Enc.Q_P || enc == Enc.P_Q_UIB || enc == Enc.Q_UIB) size = 1;
+      if (enc == Enc.P_Q || enc == Enc.Q_P || enc == Enc.M_P || enc == Enc.P_Q_UIB || enc == Enc.Q_UIB) size = 1;
       // Explicit string lengths are 64 bits wide with REX.W.
       if ((op == Op.PCMPESTRM || op == Op.PCMPESTRI) && rex & 8) size = 3;
       if (enc == Enc.G_W || enc == Enc.G_Q || enc == Enc.G_W_UIB || enc == Enc.G_Q_UIB) size = rex & 8 ? 3 : 2;
@@ -464,7 +467,7 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
 }
 
 /** 0F 01 with a register operand: ModRM.rm selects, too. */
-function systemEntry(reg: u32, rm: u32, own: u32): u32 {
+function systemEntry(reg: u32, rm: u32, own: u32, column: u32): u32 {
   let op: u32 = Op.INVALID;
   let last = true;
   switch (reg * 8 + rm) {
@@ -475,8 +478,8 @@ function systemEntry(reg: u32, rm: u32, own: u32): u32 {
     case 0x0b: op = Op.STAC; break;
     case 0x10: op = Op.XGETBV; break;
     case 0x11: op = Op.XSETBV; break;
-    case 0x2e: op = Op.RDPKRU; break;
-    case 0x2f: op = Op.WRPKRU; break;
+    case 0x2e: if (column == 0) op = Op.RDPKRU; break;
+    case 0x2f: if (column == 0) op = Op.WRPKRU; break;
     case 0x38: if (code == Mode.CODE64) op = Op.SWAPGS; break;
     case 0x39: op = Op.RDTSCP; last = false; break;
     default: return reg == 4 || reg == 6 ? own : 0;
@@ -514,6 +517,9 @@ function vectorOperands(record: usize, enc: u32): bool {
   switch (enc) {
     case Enc.V_W: case Enc.V_W_UIB: target(vector(reg), record); if (!memory) source(vector(rm), record); break;
     case Enc.W_V: source(vector(reg), record); if (!memory) target(vector(rm), record); break;
+    case Enc.V_M: if (!memory) return false; target(vector(reg), record); break;
+    case Enc.M_V: if (!memory) return false; source(vector(reg), record); break;
+    case Enc.M_P: if (!memory) return false; source(mmx(reg), record); break;
     case Enc.P_Q: case Enc.P_Q_UIB: target(mmx(reg), record); if (!memory) source(mmx(rm), record); break;
     case Enc.Q_P: source(mmx(reg), record); if (!memory) target(mmx(rm), record); break;
     case Enc.V_E: case Enc.V_E_UIB: target(vector(reg), record); if (!memory) source(general(rm), record); break;
@@ -529,7 +535,7 @@ function vectorOperands(record: usize, enc: u32): bool {
     default: return false;
   }
   if (memory) decodeAddress(record);
-  const toMemory = enc == Enc.W_V || enc == Enc.Q_P || enc == Enc.E_V || enc == Enc.E_P || enc == Enc.E_V_UIB;
+  const toMemory = enc == Enc.W_V || enc == Enc.M_V || enc == Enc.M_P || enc == Enc.Q_P || enc == Enc.E_V || enc == Enc.E_P || enc == Enc.E_V_UIB;
   if (enc == Enc.W_UIB || enc == Enc.Q_UIB) form = Form.RI;
   else form = !memory ? Form.RR : toMemory ? Form.MR : Form.RM;
   switch (enc) {

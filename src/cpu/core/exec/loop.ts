@@ -31,11 +31,13 @@ let linkFrom: usize = 0;
 /**
  * The branch at `op` wants to go straight to its successor the next time. Only within a page: its translation is known
  * to hold, and whoever throws the successor away finds the link by the page. So not from an instruction that reaches
- * into the next page: its block is on no page's list.
+ * into the next page: its block is on no page's list. Nor from a branch that cuts RIP to 16 bits in 64-bit mode: at
+ * another linear address of the same code it goes elsewhere.
  * @returns whether that may be
  */
 export function requestLink(op: usize, link: usize, target: u64): bool {
   if (load<u32>(L.MODE) & Mode.SINGLE) return false;
+  if (isLong() && load<u8>(op, Record.SIZE) == 1) return false;
   const base: u64 = isLong() ? 0 : load<u64>(L.CS, L.SEGMENT_BASE);
   const from = load<u64>(L.BLOCK_RIP) + base;
   if ((from ^ (target + base)) >> 12) return false;

@@ -273,9 +273,7 @@ export function defineStrings(): void {
   define(Op.INS, Form.NONE, 0, (op: usize): usize => ins<u8>(op));
   define(Op.INS, Form.NONE, 1, (op: usize): usize => ins<u16>(op));
   define(Op.INS, Form.NONE, 2, (op: usize): usize => ins<u32>(op));
-  define(Op.INS, Form.NONE, 3, (op: usize): usize => ins<u32>(op));
   define(Op.OUTS, Form.NONE, 0, (op: usize): usize => outs<u8>(op));
   define(Op.OUTS, Form.NONE, 1, (op: usize): usize => outs<u16>(op));
   define(Op.OUTS, Form.NONE, 2, (op: usize): usize => outs<u32>(op));
-  define(Op.OUTS, Form.NONE, 3, (op: usize): usize => outs<u32>(op));
 }

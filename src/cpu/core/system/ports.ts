@@ -46,5 +46,4 @@ export function definePorts(): void {
   definePortsOf<u8>(0);
   definePortsOf<u16>(1);
   definePortsOf<u32>(2);
-  definePortsOf<u32>(3);
 }

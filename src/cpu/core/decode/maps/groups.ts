@@ -24,9 +24,9 @@ export function fillGroups(): void {
   group(Group.G4, 1, BOTH, Op.DEC, 0, 0, RMW);
   group(Group.G5, 0, BOTH, Op.INC, Enc.E, Sz.V, RMW);
   group(Group.G5, 1, BOTH, Op.DEC, Enc.E, Sz.V, RMW);
-  group(Group.G5, 2, BOTH, Op.CALLI, Enc.E, Sz.BRANCH, LAST | STACK);
+  group(Group.G5, 2, BOTH, Op.CALLI, Enc.E, Sz.STACK, LAST | STACK);
   group(Group.G5, 3, MEMORY, Op.CALLFI, Enc.M, Sz.V, LAST);
-  group(Group.G5, 4, BOTH, Op.JMPI, Enc.E, Sz.BRANCH, LAST);
+  group(Group.G5, 4, BOTH, Op.JMPI, Enc.E, Sz.STACK, LAST);
   group(Group.G5, 5, MEMORY, Op.JMPFI, Enc.M, Sz.V, LAST);
   group(Group.G5, 6, BOTH, Op.PUSH, Enc.E, Sz.STACK, STACK);
   group(Group.G11, 0, BOTH, Op.MOV, 0, 0, W);
@@ -51,18 +51,20 @@ export function fillGroups(): void {
   group(Group.G8, 6, BOTH, Op.BTR, 0, 0, RMW);
   group(Group.G8, 7, BOTH, Op.BTC, 0, 0, RMW);
   group(Group.G9, 1, MEMORY, Op.CMPXCHG8B, Enc.M, Sz.Y, RMW);
-  group(Group.G9, 6, REGISTER, Op.RDRAND, Enc.E, Sz.V);
-  group(Group.G9, 7, REGISTER, Op.RDSEED, Enc.E, Sz.V);
+  for (let prefix: u32 = 0; prefix < 2; prefix++) {
+    groupPrefixed(Group.G9, 6, REGISTER, prefix, Op.RDRAND, Enc.E, Sz.V);
+    groupPrefixed(Group.G9, 7, REGISTER, prefix, Op.RDSEED, Enc.E, Sz.V);
+  }
   groupPrefixed(Group.G9, 7, REGISTER, 2, Op.RDPID, Enc.E, Sz.MODE);
-  group(Group.G15, 0, MEMORY, Op.FXSAVE, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
-  group(Group.G15, 1, MEMORY, Op.FXRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS);
-  group(Group.G15, 2, MEMORY, Op.LDMXCSR, Enc.M, Sz.D);
-  group(Group.G15, 3, MEMORY, Op.STMXCSR, Enc.M, Sz.D, W);
-  group(Group.G15, 4, MEMORY, Op.XSAVE, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
-  group(Group.G15, 5, MEMORY, Op.XRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS);
-  group(Group.G15, 6, MEMORY, Op.XSAVEOPT, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
-  group(Group.G15, 7, MEMORY, Op.CLFLUSH, Enc.M, Sz.NONE, Attr.NO_ACCESS);
-  for (let r: u32 = 5; r < 8; r++) group(Group.G15, r, REGISTER, Op.FENCE, Enc.E, Sz.NONE, Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 0, MEMORY, 0, Op.FXSAVE, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 1, MEMORY, 0, Op.FXRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 2, MEMORY, 0, Op.LDMXCSR, Enc.M, Sz.D);
+  groupPrefixed(Group.G15, 3, MEMORY, 0, Op.STMXCSR, Enc.M, Sz.D, W);
+  groupPrefixed(Group.G15, 4, MEMORY, 0, Op.XSAVE, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 5, MEMORY, 0, Op.XRSTOR, Enc.M, Sz.Y, Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 6, MEMORY, 0, Op.XSAVEOPT, Enc.M, Sz.Y, W | Attr.NO_ACCESS);
+  groupPrefixed(Group.G15, 7, MEMORY, 0, Op.CLFLUSH, Enc.M, Sz.NONE, Attr.NO_ACCESS);
+  for (let r: u32 = 5; r < 8; r++) groupPrefixed(Group.G15, r, REGISTER, 0, Op.FENCE, Enc.E, Sz.NONE, Attr.NO_ACCESS);
   groupPrefixed(Group.G15, 0, REGISTER, 2, Op.RDFSBASE, Enc.E, Sz.Y, Attr.ONLY64);
   groupPrefixed(Group.G15, 1, REGISTER, 2, Op.RDGSBASE, Enc.E, Sz.Y, Attr.ONLY64);
   groupPrefixed(Group.G15, 2, REGISTER, 2, Op.WRFSBASE, Enc.E, Sz.Y, Attr.ONLY64 | LAST);

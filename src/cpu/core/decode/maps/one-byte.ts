@@ -41,12 +41,12 @@ export function fillOneByte(): void {
   one(0x6a, Op.PUSH, Enc.IB, Sz.STACK, STACK);
   one(0x6b, Op.IMUL3, Enc.G_E_IB, Sz.V);
   one(0x6c, Op.INS, Enc.NONE, Sz.B, LAST);
-  one(0x6d, Op.INS, Enc.NONE, Sz.V, LAST);
+  one(0x6d, Op.INS, Enc.NONE, Sz.Z, LAST);
   one(0x6e, Op.OUTS, Enc.NONE, Sz.B, LAST);
-  one(0x6f, Op.OUTS, Enc.NONE, Sz.V, LAST);
+  one(0x6f, Op.OUTS, Enc.NONE, Sz.Z, LAST);
   for (let c: u32 = 0; c < 16; c++) {
-    one(0x70 + c, Op.JO + c, Enc.JB, Sz.BRANCH, JUMP);
-    two(0x80 + c, Op.JO + c, Enc.J, Sz.BRANCH, JUMP);
+    one(0x70 + c, Op.JO + c, Enc.JB, Sz.STACK, JUMP);
+    two(0x80 + c, Op.JO + c, Enc.J, Sz.STACK, JUMP);
     two(0x90 + c, Op.SETO + c, Enc.E, Sz.B, W);
     two(0x40 + c, Op.CMOVO + c, Enc.G_E, Sz.V);
   }
@@ -92,13 +92,13 @@ export function fillOneByte(): void {
     one(0xd2 + i, Group.G2_C, Enc.E, size, GROUP);
     one(0xc6 + i, Group.G11, Enc.E_I, size, GROUP);
     one(0xf6 + i, Group.G3, Enc.E, size, GROUP);
-    one(0xe4 + i, Op.IN, Enc.UIB, i ? Sz.V : Sz.B, LAST);
-    one(0xe6 + i, Op.OUT, Enc.UIB, i ? Sz.V : Sz.B, LAST);
-    one(0xec + i, Op.IN, Enc.NONE, i ? Sz.V : Sz.B, LAST);
-    one(0xee + i, Op.OUT, Enc.NONE, i ? Sz.V : Sz.B, LAST);
+    one(0xe4 + i, Op.IN, Enc.UIB, i ? Sz.Z : Sz.B, LAST);
+    one(0xe6 + i, Op.OUT, Enc.UIB, i ? Sz.Z : Sz.B, LAST);
+    one(0xec + i, Op.IN, Enc.NONE, i ? Sz.Z : Sz.B, LAST);
+    one(0xee + i, Op.OUT, Enc.NONE, i ? Sz.Z : Sz.B, LAST);
   }
-  one(0xc2, Op.RET, Enc.IW, Sz.BRANCH, STACK | LAST);
-  one(0xc3, Op.RET, Enc.NONE, Sz.BRANCH, STACK | LAST);
+  one(0xc2, Op.RET, Enc.IW, Sz.STACK, STACK | LAST);
+  one(0xc3, Op.RET, Enc.NONE, Sz.STACK, STACK | LAST);
   one(0xc4, Op.LOADSEG, Enc.G_M, Sz.V, NOT64 | LAST);
   one(0xc5, Op.LOADSEG, Enc.G_M, Sz.V, NOT64 | LAST);
   one(0xc8, Op.ENTER, Enc.IW_UIB, Sz.STACK, STACK);
@@ -114,14 +114,14 @@ export function fillOneByte(): void {
   one(0xd6, Op.SETALC, Enc.NONE, Sz.NONE, NOT64);
   one(0xd7, Op.XLAT, Enc.NONE, Sz.B);
   for (let i: u32 = 0; i < 8; i++) one(0xd8 + i, Op.FPU_M + i * 8, Enc.FPU, Sz.NONE);
-  one(0xe0, Op.LOOPNE, Enc.JB, Sz.BRANCH, JUMP);
-  one(0xe1, Op.LOOPE, Enc.JB, Sz.BRANCH, JUMP);
-  one(0xe2, Op.LOOP, Enc.JB, Sz.BRANCH, JUMP);
-  one(0xe3, Op.JCXZ, Enc.JB, Sz.BRANCH, JUMP);
-  one(0xe8, Op.CALL, Enc.J, Sz.BRANCH, STACK | JUMP);
-  one(0xe9, Op.JMP, Enc.J, Sz.BRANCH, JUMP);
+  one(0xe0, Op.LOOPNE, Enc.JB, Sz.STACK, JUMP);
+  one(0xe1, Op.LOOPE, Enc.JB, Sz.STACK, JUMP);
+  one(0xe2, Op.LOOP, Enc.JB, Sz.STACK, JUMP);
+  one(0xe3, Op.JCXZ, Enc.JB, Sz.STACK, JUMP);
+  one(0xe8, Op.CALL, Enc.J, Sz.STACK, STACK | JUMP);
+  one(0xe9, Op.JMP, Enc.J, Sz.STACK, JUMP);
   one(0xea, Op.JMPF, Enc.FAR, Sz.V, NOT64 | LAST);
-  one(0xeb, Op.JMP, Enc.JB, Sz.BRANCH, JUMP);
+  one(0xeb, Op.JMP, Enc.JB, Sz.STACK, JUMP);
   one(0xf1, Op.INT1, Enc.NONE, Sz.NONE, LAST);
   one(0xf4, Op.HLT, Enc.NONE, Sz.NONE, LAST);
   one(0xf5, Op.CMC, Enc.NONE, Sz.NONE);

@@ -9,11 +9,14 @@ export function fillSseMoves(): void {
   v(2, 0x11, Op.MOVSS, Enc.W_V, Sz.X4, W);
   v(3, 0x10, Op.MOVSD, Enc.V_W, Sz.X8);
   v(3, 0x11, Op.MOVSD, Enc.W_V, Sz.X8, W);
+  // With registers these are MOVHLPS and MOVLHPS, which have no form with 66.
+  v(0, 0x12, Op.MOVLPS, Enc.V_W, Sz.X8);
+  v(1, 0x12, Op.MOVLPS, Enc.V_M, Sz.X8);
+  v(0, 0x16, Op.MOVHPS, Enc.V_W, Sz.X8);
+  v(1, 0x16, Op.MOVHPS, Enc.V_M, Sz.X8);
   for (let p: u32 = 0; p < 2; p++) {
-    v(p, 0x12, Op.MOVLPS, Enc.V_W, Sz.X8);
-    v(p, 0x13, Op.MOVLPS, Enc.W_V, Sz.X8, W);
-    v(p, 0x16, Op.MOVHPS, Enc.V_W, Sz.X8);
-    v(p, 0x17, Op.MOVHPS, Enc.W_V, Sz.X8, W);
+    v(p, 0x13, Op.MOVLPS, Enc.M_V, Sz.X8, W);
+    v(p, 0x17, Op.MOVHPS, Enc.M_V, Sz.X8, W);
   }
   v(2, 0x12, Op.MOVSLDUP, Enc.V_W, Sz.X16);
   v(3, 0x12, Op.MOVDDUP, Enc.V_W, Sz.X8);
@@ -24,7 +27,7 @@ export function fillSseMoves(): void {
   v(1, 0x15, Op.UNPCKHPD, Enc.V_W, Sz.X16);
   both(0x28, Op.MOVAPS, Enc.V_W);
   both(0x29, Op.MOVAPS, Enc.W_V, W);
-  both(0x2b, Op.MOVNT, Enc.W_V, W);
+  both(0x2b, Op.MOVNT, Enc.M_V, W);
   both(0x50, Op.MOVMSKPS, Enc.G_W);
   v(1, 0x50, Op.MOVMSKPD, Enc.G_W, Sz.X16);
   v(0, 0x6e, Op.MOVD, Enc.P_E, Sz.Y);
@@ -39,9 +42,9 @@ export function fillSseMoves(): void {
   v(0, 0x7f, Op.MOVQ, Enc.Q_P, Sz.X8, W);
   v(1, 0x7f, Op.MOVAPS, Enc.W_V, Sz.X16, W);
   v(2, 0x7f, Op.MOVUPS, Enc.W_V, Sz.X16, W);
-  v(0, 0xe7, Op.MOVQ, Enc.Q_P, Sz.X8, W);
-  v(1, 0xe7, Op.MOVNT, Enc.W_V, Sz.X16, W);
-  v(3, 0xf0, Op.MOVUPS, Enc.V_W, Sz.X16);
+  v(0, 0xe7, Op.MOVQ, Enc.M_P, Sz.X8, W);
+  v(1, 0xe7, Op.MOVNT, Enc.M_V, Sz.X16, W);
+  v(3, 0xf0, Op.MOVUPS, Enc.V_M, Sz.X16);
   v(2, 0xd6, Op.MOVQ2DQ, Enc.V_Q, Sz.X8);
   v(3, 0xd6, Op.MOVDQ2Q, Enc.P_W, Sz.X8);
   v(0, 0xf7, Op.MASKMOVQ, Enc.P_Q, Sz.X8);

@@ -57,7 +57,7 @@ export function fillTwoByte(): void {
   two(0xbf, Op.MOVSX16, Enc.G_EW, Sz.V);
   two(0xc0, Op.XADD, Enc.E_G, Sz.B, RMW);
   two(0xc1, Op.XADD, Enc.E_G, Sz.V, RMW);
-  sse(OpcodeMap.TWO, 0, 0xc3, Op.MOV, Enc.E_G, Sz.Y, W);
+  sse(OpcodeMap.TWO, 0, 0xc3, Op.MOV, Enc.M_G, Sz.Y, W);
   two(0xc7, Group.G9, Enc.E, Sz.V, GROUP);
   for (let r: u32 = 0; r < 8; r++) two(0xc8 + r, Op.BSWAP, Enc.O, Sz.V);
   two(0xff, Op.UD, Enc.G_E, Sz.V, Attr.NO_ACCESS | LAST);
