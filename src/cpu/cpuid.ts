@@ -35,8 +35,8 @@ const bits = (...set: number[]): number => set.reduce((sum, bit) => sum | (1 << 
 const XSAVE_COMPONENTS = bits(0, 1, 9);
 const XSAVE_PKRU = { component: 9, offset: 512 + 64, size: 8 };
 
-/** FPU DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
-const LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
+/** FPU VME DE PSE TSC MSR PAE MCE CX8, SEP MTRR PGE MCA CMOV PAT PSE36, CLFSH, MMX FXSR SSE SSE2. */
+const LEAF1_EDX = bits(0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 const LEAF1_EDX_APIC = bits(9);
 const LEAF1_EDX_HTT = bits(28);
 /** SSE3, SSSE3, CX16, PCID, SSE4.1, SSE4.2, x2APIC, MOVBE, POPCNT, TSC-deadline, XSAVE, RDRAND, hypervisor. */
@@ -47,10 +47,12 @@ const LEAF7_EBX = bits(0, 1, 7, 9, 10, 18, 20);
 /** UMIP, PKU, RDPID, PKS. */
 const LEAF7_ECX = bits(2, 3, 22, 31);
 const LEAF7_ECX_OSPKE = bits(4);
-/** SYSCALL, NX, PDPE1GB, RDTSCP, LM beside those of leaf 1. */
-const EXTENDED1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 20, 23, 24, 26, 27, 29);
-/** LAHF in 64-bit mode, CR8 by LOCK. */
-const EXTENDED1_ECX = bits(0, 4);
+/** SYSCALL, NX, AMD's MMX extensions, PDPE1GB, RDTSCP, LM beside those of leaf 1. */
+const EXTENDED1_EDX = bits(0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 20, 22, 23, 24, 26, 27, 29);
+/** LAHF in 64-bit mode, CR8 by LOCK, PREFETCHW. */
+const EXTENDED1_ECX = bits(0, 4, 8);
+/** Error pointers are always saved and restored (XSAVEERPTR): they never tell of another process. */
+const EXTENDED8_EBX = bits(2);
 /** KVM: clock source, no I/O delay, clock source 2, stable. */
 const KVM_FEATURES = bits(0, 1, 3, 24);
 
@@ -98,7 +100,7 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
       // The time stamp counter runs at one rate always.
       return [0, 0, 0, 1 << 8];
     case 0x8000_0008:
-      return [ADDRESS_BITS, 0, (context.cpus - 1) | (bitsFor(context.cpus) << 12), 0];
+      return [ADDRESS_BITS, EXTENDED8_EBX, (context.cpus - 1) | (bitsFor(context.cpus) << 12), 0];
     default:
       return NONE;
   }
