@@ -46,18 +46,18 @@ static const struct loop {
   {"sse-scalar", scalar_pass, 20, 0x1adea66e},
   {"sse-packed-float", packed_float_pass, 50, BY_WIDTH(0xfffffffffff75295, 0xfff75295)},
   {"sse-packed-integer", packed_integer_pass, 400, 0xa7e4d7eb},
-  {"movs", movs_pass, 1000, BY_WIDTH(0x368e54c04b301d5f, 0x4b301d5f)},
+  {"movs", movs_pass, 3000, BY_WIDTH(0x368e54c04b301d5f, 0x4b301d5f)},
   {"movs-short", movs_short_pass, 100, BY_WIDTH(0xcf6177cb797df9b7, 0x797df9b7)},
-  {"stos", stos_pass, 1000, BY_WIDTH(0x27541f963d0a9e14, 0x3d0a9e14)},
-  {"scas", scas_pass, 1000, 0x8000},
-  {"cmps", cmps_pass, 200, 0x8000},
+  {"stos", stos_pass, 3000, BY_WIDTH(0x27541f963d0a9e14, 0x3d0a9e14)},
+  {"scas", scas_pass, 3000, 0x8000},
+  {"cmps", cmps_pass, 2000, 0x8000},
   {"port-write", port_write_pass, 400, 2000},
   {"port-read", port_read_pass, 400, 2000},
   {"mmio-read", mmio_read_pass, 500, 0},
   {"trap", trap_pass, 40, 5000},
   {"page-fault", page_fault_pass, 60, 0x7fe00},
   {"tlb-miss", tlb_miss_pass, 20, BY_WIDTH(0x2b84cf0db94d7cf4, 0xb94d7cf4)},
-  {"tlb-flush", tlb_flush_pass, 100, 0x145000},
+  {"tlb-flush", tlb_flush_pass, 200, 0x145000},
 };
 
 static void enable_sse(void)

@@ -30,14 +30,14 @@ const BUILDS = /** @type {const} */ ([
 
 /**
  * The compute guest on every machine in turn, and how fast tsvmm is against each of the others.
- * @param {{ readonly rounds: number, readonly clock: Clock, readonly withKvm: boolean, readonly loop?: string,
+ * @param {{ readonly rounds: number, readonly clock: Clock, readonly withKvm: boolean, readonly scale: number, readonly loop?: string,
  *   readonly bits?: number }} options
  * @returns {Promise<{ figures: import('./report.js').Figure[], text: string }>}
  */
-export async function measureCompute({ rounds, clock, withKvm, loop, bits }) {
+export async function measureCompute({ rounds, clock, withKvm, scale, loop, bits }) {
   const figures = [];
   const tables = [];
-  const commandLine = loop === undefined ? 'scale=1' : `loop=${loop}`;
+  const commandLine = `scale=${scale}${loop === undefined ? '' : ` loop=${loop}`}`;
   for (const build of BUILDS.filter(build => bits === undefined || build.bits === bits)) {
     /** @type {MachineName[]} */
     const machines = [
@@ -77,6 +77,9 @@ async function timeLoops(machine, guest, clock) {
   });
   if (!/^compute END [1-9]\d* 0$/m.test(output))
     throw new Error(`${MACHINES[machine].title} computes something else:\n${output}`);
+  const unseen = [...times].find(([, ms]) => ms <= 0);
+  if (unseen)
+    throw new Error(`the loop ${unseen[0]} was over before its first line was seen: give a --scale`);
   return times;
 }
 

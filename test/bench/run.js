@@ -22,6 +22,7 @@ kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name o
   --clock CLOCK   what is timed by: processor or wall (default: exits by processor, cpu by wall)
   --loop NAME     cpu: this loop alone
   --bits N        cpu: 64 or 32 alone
+  --scale N       cpu: passes of each loop, as a multiple of the usual (default 1)
   --kvm           cpu: tsvmm on KVM too
   --idle SECONDS  how long an idle guest is watched (default 10)
   --json FILE     write the figures there too
@@ -52,6 +53,7 @@ const SECTIONS = {
       rounds: count(values.rounds ?? '5'),
       clock: clock('wall'),
       withKvm: values.kvm,
+      scale: count(values.scale),
       ...(values.loop === undefined ? {} : { loop: values.loop }),
       ...(values.bits === undefined ? {} : { bits: count(values.bits) }),
     }),
@@ -72,6 +74,7 @@ function parseCommandLine() {
         clock: { type: 'string' },
         loop: { type: 'string' },
         bits: { type: 'string' },
+        scale: { type: 'string', default: '1' },
         kvm: { type: 'boolean', default: false },
         idle: { type: 'string', default: '10' },
         json: { type: 'string' },
