@@ -78,18 +78,29 @@ function imul<S, T>(b: S): void {
   return next(op);
 }
 
+/** One digit of a quotient in base 2^32; the divisor's top bit is set (Knuth, TAOCP vol. 2, 4.3.1, algorithm D, step D3). */
+function quotientDigit(high: u64, next: u64, divisor: u64): u64 {
+  const top = divisor >> 32, rest = divisor & 0xffffffff;
+  let digit = high / top, left = high % top;
+  while (digit >> 32 || digit * rest > (left << 32 | next)) {
+    digit--;
+    left += top;
+    if (left >> 32) break;
+  }
+  return digit;
+}
 /** 128 by 64 bits, quotient known to fit. */
 let remainder: u64 = 0;
 function divideWide(high: u64, low: u64, divisor: u64): u64 {
-  let r = high, q = low;
-  for (let i = 0; i < 64; i++) {
-    const carryOut = r >> 63;
-    r = (r << 1) | (q >> 63);
-    q <<= 1;
-    if (carryOut || r >= divisor) { r -= divisor; q |= 1; }
-  }
-  remainder = r;
-  return q;
+  const shift = clz(divisor);
+  const scaled = divisor << shift;
+  const top = high << shift | (low >> 1) >> (63 - shift);
+  const bottom = low << shift;
+  const first = quotientDigit(top, bottom >> 32, scaled);
+  const middle = (top << 32 | bottom >> 32) - first * scaled;
+  const second = quotientDigit(middle, bottom & 0xffffffff, scaled);
+  remainder = ((middle << 32 | bottom & 0xffffffff) - second * scaled) >> shift;
+  return first << 32 | second;
 }
 function div<T>(b: T): void {
   if (b == 0) raise(Vector.DE);
