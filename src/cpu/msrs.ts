@@ -92,6 +92,8 @@ export class Msrs {
     switch (index) {
       case IA32_APIC_BASE:
         return BigInt(this.apic.base);
+      case IA32_TSC:
+        return BigInt.asUintN(64, this.host.tsc() + this.host.tscOffset);
       case IA32_TSC_ADJUST:
         return this.tscAdjust;
       case IA32_TSC_DEADLINE:
@@ -139,7 +141,7 @@ export class Msrs {
       case KVM_WALL_CLOCK:
       case KVM_WALL_CLOCK_OLD:
         this.wallClock = value;
-        this.publishWallClock(Number(value));
+        if (value !== 0n) this.publishWallClock(Number(value));
         return true;
       default:
         if (index >= X2APIC_FIRST && index <= X2APIC_LAST) return this.writeX2apic(index, value);

@@ -1,3 +1,5 @@
+import { ConfigError } from '../errors.js';
+import { STATE_MSRS } from '../vmm/state-msrs.js';
 import type { VcpuPort } from '../vmm/accelerator.js';
 import {
   GENERAL_REGISTERS,
@@ -11,7 +13,9 @@ import {
 import * as L from './core/layout.js';
 import type { Core } from './core-exports.js';
 import { APIC_BASE_BSP, type LocalApic } from './apic/local-apic.js';
+import type { Msrs } from './msrs.js';
 import { VcpuFields } from './vcpu-fields.js';
+import { loadExtended, saveExtended } from './xsave-area.js';
 
 const RFLAGS_IF = 0x200;
 
@@ -37,6 +41,19 @@ const RESET_XCR0 = 1n;
 const RESET_MXCSR = 0x1f80;
 const RESET_X87_CONTROL = 0x37f;
 
+/** Model-specific registers that execution itself uses, and where they lie. */
+const CORE_MSRS: ReadonlyMap<number, number> = new Map([
+  [STATE_MSRS.IA32_SYSENTER_CS, L.MSR_SYSENTER_CS],
+  [STATE_MSRS.IA32_SYSENTER_ESP, L.MSR_SYSENTER_ESP],
+  [STATE_MSRS.IA32_SYSENTER_EIP, L.MSR_SYSENTER_EIP],
+  [STATE_MSRS.STAR, L.MSR_STAR],
+  [STATE_MSRS.LSTAR, L.MSR_LSTAR],
+  [STATE_MSRS.CSTAR, L.MSR_CSTAR],
+  [STATE_MSRS.SFMASK, L.MSR_SFMASK],
+  [STATE_MSRS.KERNEL_GS_BASE, L.MSR_KERNEL_GS_BASE],
+  [STATE_MSRS.TSC_AUX, L.MSR_TSC_AUX],
+]);
+
 /** What INIT leaves as it is (table 9-1): XCR0, model-specific registers, MXCSR, x87 and vector registers. */
 const KEPT_BY_INIT = [
   [L.XCR0, L.XCR0 + 8],
@@ -48,6 +65,8 @@ const KEPT_BY_INIT = [
 /** One virtual CPU: its registers in the shared memory and its local APIC. */
 export class WasmVcpu implements VcpuPort {
   readonly fields: VcpuFields;
+  /** Model-specific registers that the core does not have. */
+  readonly msrs: Msrs;
 
   constructor(
     view: DataView,
@@ -56,8 +75,10 @@ export class WasmVcpu implements VcpuPort {
     private readonly core: Core,
     /** Puts this vCPU's state in place, so that the core's own functions work on it. */
     private readonly bringIn: () => void,
+    msrsOf: (vcpu: WasmVcpu) => Msrs,
   ) {
     this.fields = new VcpuFields(view, index);
+    this.msrs = msrsOf(this);
   }
 
   /** Power-on. */
@@ -126,10 +147,18 @@ export class WasmVcpu implements VcpuPort {
 
   getState(): VcpuState {
     this.bringIn();
-    return { registers: this.general(), system: this.system(), activity: this.activity() };
+    return {
+      registers: this.general(),
+      system: this.system(),
+      activity: this.activity(),
+      extended: saveExtended(this.fields),
+      msrs: this.readMsrs(),
+      lapic: this.apic.save(),
+    };
   }
 
-  setState({ registers, system, activity }: VcpuState): void {
+  /** @throws ConfigError for a model-specific register that there is not, or that refuses its value */
+  setState({ registers, system, activity, extended, msrs, lapic }: VcpuState): void {
     const { fields } = this;
     this.bringIn();
     GENERAL_REGISTERS.slice(0, 16).forEach((name, i) => fields.set64(L.REGS + i * 8, registers[name]));
@@ -153,7 +182,29 @@ export class WasmVcpu implements VcpuPort {
     this.apic.base = Number(system.apicBase);
     this.apic.taskPriority = Number(system.cr8);
     this.apicMoved();
+    if (extended) loadExtended(fields, extended);
+    if (lapic) this.apic.restore(lapic);
+    // After the local APIC: the TSC deadline counts only in its TSC-deadline mode.
+    if (msrs) for (const [number, value] of msrs) this.writeMsr(number, value);
     this.core.exports.stateChanged();
+  }
+
+  private readMsrs(): Map<number, bigint> {
+    const values = new Map<number, bigint>();
+    for (const number of Object.values(STATE_MSRS)) {
+      const field = CORE_MSRS.get(number);
+      const value = field === undefined ? this.msrs.read(number) : this.fields.get64(field);
+      if (value !== undefined) values.set(number, value);
+    }
+    return values;
+  }
+
+  private writeMsr(number: number, value: bigint): void {
+    const field = CORE_MSRS.get(number);
+    if (field !== undefined) this.fields.set64(field, value);
+    else if (!this.msrs.write(number, value)) {
+      throw new ConfigError(`the software CPU refuses to set MSR 0x${number.toString(16)}`, { msr: number });
+    }
   }
 
   activity(): VcpuActivity {

@@ -35,7 +35,6 @@ export class WasmVm implements Vm {
   private readonly doorbell: Doorbell;
   private readonly bus = new ApicBus();
   private readonly apics: readonly LocalApic[];
-  private readonly msrs: readonly Msrs[];
   /** The vCPU whose state is in place. */
   private current = 0;
   /** Whose turn is next. */
@@ -64,9 +63,16 @@ export class WasmVm implements Vm {
     this.apics = Array.from({ length: options.cpus }, (_, index) => new LocalApic(index, host));
     for (const apic of this.apics) this.bus.attach(apic);
     this.vcpus = this.apics.map(
-      (apic, index) => new WasmVcpu(this.view, index, apic, this.core, () => this.bringIn(index)),
+      (apic, index) =>
+        new WasmVcpu(
+          this.view,
+          index,
+          apic,
+          this.core,
+          () => this.bringIn(index),
+          vcpu => new Msrs(apic, this.msrHost(vcpu)),
+        ),
     );
-    this.msrs = this.vcpus.map(vcpu => new Msrs(vcpu.apic, this.msrHost(vcpu)));
     for (const vcpu of this.vcpus) {
       vcpu.reset();
       if (vcpu.index > 0) vcpu.fields.set32(L.ACTIVITY, Activity.WAITING_FOR_SIPI);
@@ -361,14 +367,14 @@ export class WasmVm implements Vm {
       acknowledgeInterrupt: () => this.acknowledge(this.apics[this.current]),
       cpuid: this.writeCpuid,
       readMsr: index => {
-        const value = this.msrs[this.current].read(index >>> 0);
+        const value = this.vcpus[this.current].msrs.read(index >>> 0);
         if (value === undefined) return 0;
         this.view.setBigUint64(L.MSR_VALUE, BigInt.asUintN(64, value), true);
         return 1;
       },
       writeMsr: index => {
         const value = this.view.getBigUint64(L.MSR_VALUE, true);
-        return leave(this.msrs[this.current].write(index >>> 0, value)) ? 1 : 0;
+        return leave(this.vcpus[this.current].msrs.write(index >>> 0, value)) ? 1 : 0;
       },
       readTsc: () => this.readTsc(),
       hypercall: () => this.hypercall(this.vcpus[this.current]),

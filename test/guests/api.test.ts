@@ -31,6 +31,30 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     await run;
   });
 
+  test('a vCPU goes on where it was, with its state taken out and put in again', async () => {
+    const options = { accel, kernel: guestPath('strings.elf'), timeoutMs: 60_000 };
+    await using undisturbed = await createMachine(options);
+    await undisturbed.run();
+    await using machine = await createMachine(options);
+    const run = machine.run();
+    await machine.serial.waitFor('PASS');
+    machine.pause();
+    const state = await machine.vcpu();
+    const registers = Object.fromEntries(Object.keys(state.registers).map(name => [name, 2n]));
+    const xsave = new Uint8Array(state.extended!.xsave.length);
+    await machine.setVcpu({
+      registers: registers as typeof state.registers,
+      system: { ...state.system, cr2: 0x1234_5000n, cr8: 5n },
+      activity: 'running',
+      extended: { ...state.extended!, xsave },
+    });
+    expect((await machine.vcpu()).registers).not.toEqual(state.registers);
+    await machine.setVcpu(state);
+    machine.resume();
+    expect(await run).toMatchObject({ reason: 'exit', status: 0 });
+    expect(machine.serial.text).toBe(undisturbed.serial.text);
+  });
+
   test.each(['write16', 'bytes'] as const)(
     'the guest executes what its owner writes over its code: %s',
     async how => {

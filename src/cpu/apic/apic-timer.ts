@@ -24,6 +24,15 @@ export class ApicTimer {
     this.divide = 0;
   }
 
+  /** Puts it where another one was. The deadline of TSC-deadline mode is not among its registers. */
+  restore(entry: number, registers: { initial: number; current: number; divide: number }): void {
+    this.mode = entry & (PERIODIC | TSC_DEADLINE);
+    this.initial = registers.initial;
+    this.divide = registers.divide;
+    const runs = !this.usesTscDeadline && registers.initial !== 0 && registers.current !== 0;
+    this.deadline = runs ? this.now() + registers.current * this.divisor : Infinity;
+  }
+
   get usesTscDeadline(): boolean {
     return this.mode === TSC_DEADLINE;
   }

@@ -31,6 +31,8 @@ const ESR_SEND_ILLEGAL_VECTOR = 1 << 5;
 const ESR_RECEIVE_ILLEGAL_VECTOR = 1 << 6;
 const ESR_ILLEGAL_REGISTER = 1 << 7;
 
+/** Bytes of the page that have registers. */
+const PAGE_SIZE = 0x400;
 /** Vectors below are the processor's own. */
 const FIRST_VECTOR = 16;
 
@@ -171,6 +173,40 @@ export class LocalApic {
 
   set taskPriority(value: number) {
     this.tpr = value << 4;
+    this.host.changed(this);
+  }
+
+  /** All registers, in a page of 1 KiB as they lie in memory. */
+  save(): Uint8Array {
+    const page = new Uint8Array(PAGE_SIZE);
+    const view = new DataView(page.buffer);
+    for (const [offset, { read }] of LocalApic.REGISTERS) if (read) view.setUint32(offset, read(this), true);
+    return page;
+  }
+
+  /** Takes over what another one's {@link save} told; IA32_APIC_BASE is set before. */
+  restore(page: Uint8Array): void {
+    const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+    const word = (offset: number): number => view.getUint32(offset, true);
+    if (!this.x2apic) this.xapicId = word(0x20) >>> 24;
+    this.tpr = word(0x80) & 0xff;
+    this.ldr = word(0xd0);
+    this.dfr = word(0xe0) | 0x0fff_ffff;
+    this.svr = word(0xf0) & SVR_BITS;
+    for (let i = 0; i < 8; i++) {
+      this.isr.setWord(i, word(0x100 + i * 0x10));
+      this.tmr.setWord(i, word(0x180 + i * 0x10));
+      this.irr.setWord(i, word(0x200 + i * 0x10));
+    }
+    this.esr = word(0x280);
+    this.icrLow = word(0x300) & ICR_BITS;
+    this.icrHigh = word(0x310);
+    this.lvt.forEach((_, entry) => (this.lvt[entry] = word(0x320 + entry * 0x10)));
+    this.timer.restore(this.lvt[Lvt.TIMER], {
+      initial: word(0x380),
+      current: word(0x390),
+      divide: word(0x3e0) & 0xb,
+    });
     this.host.changed(this);
   }
 

@@ -7,6 +7,10 @@ export class VectorSet {
     return this.words[index];
   }
 
+  setWord(index: number, value: number): void {
+    this.words[index] = value;
+  }
+
   has(vector: number): boolean {
     return (this.words[vector >> 5] & (1 << (vector & 31))) !== 0;
   }

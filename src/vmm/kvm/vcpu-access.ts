@@ -1,9 +1,9 @@
 import { ioctl, ioctlStruct } from '../../host/libc.js';
 import { asBuffer } from '../layout.js';
+import { STATE_MSRS } from '../state-msrs.js';
 import type { ExtendedState, VcpuActivity, VcpuState } from '../vcpu-state.js';
 import * as k from './constants.js';
 import { KvmError } from './kvm-error.js';
-import { STATE_MSRS } from './msrs.js';
 import * as structs from './structs.js';
 import { generalFromKvm, generalToKvm, systemFromKvm, systemToKvm } from './vcpu-registers.js';
 
