@@ -167,7 +167,6 @@ export const ELF_NOTE = structure<NoteHeader>([u32('nameSize'), u32('descriptorS
 export const ET_REL = 1;
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
-export const ET_CORE = 4;
 
 /** `e_machine` of what this machine can run. */
 export const EM_386 = 3;
@@ -180,7 +179,6 @@ export const PT_NOTE = 4;
 /** `sh_type`. */
 export const SHT_SYMTAB = 2;
 export const SHT_STRTAB = 3;
-export const SHT_NOBITS = 8;
 export const SHT_DYNSYM = 11;
 
 /** `sh_flags`. */

@@ -102,7 +102,6 @@ export enum KvmCap {
 
 /** kvm_run.kvm_valid_regs and kvm_dirty_regs */
 export const KVM_SYNC_X86_REGS = 1;
-export const KVM_SYNC_X86_SREGS = 2;
 
 /** struct kvm_mp_state */
 export const KVM_MP_STATE_RUNNABLE = 0;

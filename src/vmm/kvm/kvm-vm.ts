@@ -21,7 +21,7 @@ const MSI_ADDRESS = offsetOf(structs.kvmMsi, 'address_lo');
 const MSI_DATA = offsetOf(structs.kvmMsi, 'data');
 
 /** Pins of the IOAPIC that stays outside the kernel. */
-export const IOAPIC_PINS = 24;
+const IOAPIC_PINS = 24;
 
 /**
  * One virtual machine of KVM with its memory, and with local APICs but neither PIC nor IOAPIC in the kernel (the

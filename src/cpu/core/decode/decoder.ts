@@ -472,8 +472,6 @@ function systemEntry(reg: u32, rm: u32, own: u32, column: u32): u32 {
   let last = true;
   switch (reg * 8 + rm) {
     case 0x01: case 0x19: op = Op.VMCALL; break;
-    case 0x08: op = Op.MONITOR; break;
-    case 0x09: op = Op.MWAIT; break;
     case 0x0a: op = Op.CLAC; break;
     case 0x0b: op = Op.STAC; break;
     case 0x10: op = Op.XGETBV; break;

@@ -11,7 +11,7 @@ export namespace OpcodeMap {
   export const X3A: u32 = 3;
 }
 
-export const enum Group { NONE, G1, G1A, G2, G2_1, G2_C, G3, G3_64, G4, G5, G6, G7, G8, G9, G11, G12, G13, G14, G15, G16 }
+export const enum Group { NONE, G1, G1A, G2, G2_1, G2_C, G3, G4, G5, G6, G7, G8, G9, G11, G12, G13, G14, G15 }
 
 /** @param prefix 0 for none, 1 for 66, 2 for F3, 3 for F2 */
 @inline export function entryAt(map: u32, opcode: u32, prefix: u32): usize {
