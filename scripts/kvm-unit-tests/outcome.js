@@ -10,6 +10,7 @@
  * @property {readonly string[]} failed what the lines `FAIL:` say
  * @property {readonly string[]} skipped what the lines `SKIP:` say
  * @property {string | undefined} summary the test's own: `12 tests, 1 unexpected failures`
+ * @property {string} [note] how the machine was not as the test wants it
  * @property {number} seconds wall time
  */
 
@@ -20,6 +21,7 @@
  * @property {'exit' | 'timeout' | 'crash' | 'unavailable'} kind
  * @property {number} [code] for `exit`: what was written to the debug exit port
  * @property {string} [reason] for the others
+ * @property {string} [note] as in an outcome
  * @property {number} seconds
  */
 
@@ -57,6 +59,7 @@ export function outcomeOf(output, end) {
     failed,
     skipped,
     summary,
+    ...(end.note !== undefined && { note: end.note }),
     seconds: end.seconds,
   };
 }

@@ -33,14 +33,16 @@ export function markdownTable(rows, machines) {
  */
 export function progressLine(name, machine, outcome) {
   const seconds = outcome.seconds.toFixed(1).padStart(6);
-  const details = [counts(outcome), outcome.reason].filter(part => part !== undefined && part !== '');
+  const details = [counts(outcome), outcome.note, outcome.reason].filter(
+    part => part !== undefined && part !== '',
+  );
   return `${outcome.verdict.padEnd(7)} ${seconds} s  ${machine.padEnd(5)} ${name} ${details.join('; ')}`.trimEnd();
 }
 
 /** @param {Outcome} outcome */
 function cell(outcome) {
-  const { verdict, seconds } = outcome;
-  const details = [counts(outcome), `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`];
+  const { verdict, note = '', seconds } = outcome;
+  const details = [counts(outcome), note, `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`];
   return `${verdict === 'pass' ? 'pass' : `**${verdict}**`} (${details.filter(part => part !== '').join(', ')})`;
 }
 

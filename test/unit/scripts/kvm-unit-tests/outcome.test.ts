@@ -49,14 +49,14 @@ test('the verdict is how the machine ended', () => {
 
 test('reports put machines side by side', () => {
   const failed = outcomeOf(OUTPUT, { kind: 'exit', code: 1, seconds: 2 });
-  const passed = outcomeOf('PASS: a\n', { kind: 'exit', code: 0, seconds: 12.3 });
+  const passed = outcomeOf('PASS: a\n', { kind: 'exit', code: 0, note: 'not -pcid', seconds: 12.3 });
   expect(progressLine('msr', 'tsvmm', failed)).toBe(
     'fail       2.0 s  tsvmm msr 2/4, 1 failed, 1 skipped; exit 1: XFAIL: fourth',
   );
   expect(markdownTable([{ name: 'msr', outcomes: { tsvmm: passed, qemu: failed } }], ['tsvmm', 'qemu']))
     .toBe(`| test | tsvmm | qemu |
 | --- | --- | --- |
-| msr | pass (1/1, 12 s) | **fail** (2/4, 1 failed, 1 skipped, 2.0 s) |
+| msr | pass (1/1, not -pcid, 12 s) | **fail** (2/4, 1 failed, 1 skipped, 2.0 s) |
 | **total** | 1 pass | 1 fail |
 `);
 });
