@@ -29,6 +29,13 @@ function gate(machine: TestMachine, vector: number, handler: number, ist = 0): v
   });
 }
 
+it('a POP into device memory happens once', () => {
+  const machine = start('mov ebx, 0xe0000000\n push 5\n push 9\n nop\n pop qword ptr [rbx]\n pop rax\n exit');
+  machine.run(1000);
+  expect(machine.mmio.map(({ value }) => value)).toEqual([9, 0]);
+  expect(machine.exitCode).toBe(5);
+});
+
 const LOOPS = {
   'arithmetic in long blocks': `1: ${'inc rcx\n'.repeat(30)} jmp 1b`,
   'calls and stack': '1: call 2f\n inc rbx\n jmp 1b\n 2: push rax\n pop rax\n ret',

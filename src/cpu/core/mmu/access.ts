@@ -112,10 +112,10 @@ function inPlaceSlow(address: u64, size: u32): usize {
   return ramAt(gpa);
 }
 
-/** Raises what a write of `size` bytes would raise. */
+/** Raises what a write of `size` bytes would raise, before its instruction changes anything. */
 export function probeWrite(address: u64, size: u32): void {
   if (crosses(address, size)) checkEnd(address, size);
-  translate(address, Access.WRITE);
+  if (!ramAt(translate(address, Access.WRITE))) requireAlone();
   if (crosses(address, size)) translate(wrap(address + size - 1) & ~0xfff, Access.WRITE);
   checkAlignment(address, size);
 }
