@@ -1,0 +1,256 @@
+import type { DeviceState } from '../../vmm/device.js';
+import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
+import { GuestMemoryError } from '../../errors.js';
+import type { DeviceHost, DeviceType } from './device-type.js';
+import { Feature, has, LEGACY_ONLY_FEATURES, RING_FEATURES } from './features.js';
+import { PackedQueue } from './queue/packed-queue.js';
+import { SplitQueue } from './queue/split-queue.js';
+import type { QueueAreas, QueueState, Virtqueue } from './queue/virtqueue.js';
+import { Status } from './status.js';
+
+/** A rule of the specification that the driver broke. */
+export interface Violation {
+  /** Of virtio 1.3. */
+  readonly section: string;
+  readonly rule: string;
+  readonly queue?: number;
+}
+
+/** How a device tells its driver something: an interrupt of the transport's kind. */
+export interface DriverInterrupts {
+  /** There are used buffers in queue `index`. */
+  queue(index: number): void;
+  /** The configuration space, or DEVICE_NEEDS_RESET, has changed. */
+  config(): void;
+}
+
+/** What the driver has set up of one queue. */
+export interface QueueSetup {
+  size: number;
+  descriptors: number;
+  driver: number;
+  device: number;
+  enabled: boolean;
+}
+
+interface QueueSlotState extends QueueSetup {
+  readonly ring: QueueState | undefined;
+}
+
+type VirtioState = {
+  readonly status: number;
+  readonly legacy: boolean;
+  readonly driverFeatures: string;
+  readonly generation: number;
+  readonly queues: readonly QueueSlotState[];
+  readonly type: DeviceState;
+};
+
+/** Violations that are remembered. */
+const MAX_VIOLATIONS = 64;
+
+/**
+ * A virtio device without its transport: status, feature negotiation and queues (virtio 1.3, sections 2 and 3).
+ *
+ * What the driver does out of order has no effect but that: nothing works before the steps that it needs.
+ */
+export class VirtioDevice implements DeviceHost {
+  /** Device status field (2.1). */
+  status = 0;
+  /** What the driver has written, offered or not (2.2). */
+  driverFeatures = 0n;
+  /** Counts changes of the configuration space (2.5.1). */
+  generation = 0;
+  readonly queues: QueueSetup[];
+  readonly violations: Violation[] = [];
+  private readonly rings: (Virtqueue | undefined)[];
+  /** The driver came by the legacy interface: no FEATURES_OK, and queues that work before DRIVER_OK. */
+  private legacy = false;
+
+  /**
+   * @param hidden feature bits that this device is to go without
+   */
+  constructor(
+    readonly type: DeviceType,
+    readonly memory: GuestMemory,
+    private readonly interrupts: DriverInterrupts,
+    private readonly hidden = 0n,
+  ) {
+    this.queues = type.queueSizes.map(initialSetup);
+    this.rings = type.queueSizes.map(() => undefined);
+    type.connect(this);
+  }
+
+  /** What a driver of the legacy interface, or of the modern one, is offered. */
+  offered(legacy: boolean): bigint {
+    const all = (this.type.features | RING_FEATURES) & ~this.hidden;
+    return legacy ? all & ~Feature.VERSION_1 & 0xffff_ffffn : all & ~LEGACY_ONLY_FEATURES;
+  }
+
+  get features(): bigint {
+    return this.driverFeatures & this.offered(this.legacy);
+  }
+
+  /** The driver writes the device status field; 0 is a reset. */
+  writeStatus(value: number, legacy = false): void {
+    if (value === 0) {
+      this.reset();
+      return;
+    }
+    this.legacy = legacy;
+    // A driver must not clear bits (2.1.1); one that does has not cleared them.
+    const set = value & ~this.status & ~Status.DEVICE_NEEDS_RESET;
+    this.status |= set & ~(Status.FEATURES_OK | Status.DRIVER_OK);
+    if (set & Status.FEATURES_OK && this.acceptsFeatures()) this.status |= Status.FEATURES_OK;
+    if (set & Status.DRIVER_OK && (legacy || this.status & Status.FEATURES_OK)) this.start();
+  }
+
+  /**
+   * The driver writes 32 of its feature bits. Without effect once they are agreed on (3.1.1).
+   * @param word 0: bits 0 to 31, 1: bits 32 to 63; all others are not there
+   */
+  writeDriverFeatures(word: number, value: number): void {
+    if (word > 1 || this.status & (Status.FEATURES_OK | Status.DRIVER_OK)) return;
+    const shift = BigInt(word * 32);
+    this.driverFeatures = (this.driverFeatures & ~(0xffff_ffffn << shift)) | (BigInt(value) << shift);
+  }
+
+  /** 32 of the offered feature bits. */
+  readDeviceFeatures(word: number, legacy = false): number {
+    return word > 1 ? 0 : Number((this.offered(legacy) >> BigInt(word * 32)) & 0xffff_ffffn);
+  }
+
+  /** The driver has filled in a queue's setup and enables it. Without effect when it makes no sense. */
+  enableQueue(index: number, legacy = false): void {
+    const setup = this.queues[index];
+    if (setup === undefined || setup.enabled) return;
+    this.legacy ||= legacy;
+    setup.enabled = true;
+    if (this.status & Status.DRIVER_OK) this.openRing(index);
+  }
+
+  /** The driver takes a queue back (2.6.1). */
+  resetQueue(index: number): void {
+    const setup = this.queues[index];
+    if (setup === undefined || !setup.enabled) return;
+    this.rings[index] = undefined;
+    this.type.resetQueue(index);
+    Object.assign(setup, initialSetup(this.type.queueSizes[index]));
+  }
+
+  /** The driver notifies of new buffers. Of a queue that does not work it means nothing. */
+  notify(index: number): void {
+    if (index >= this.queues.length) return;
+    // Legacy drivers exist that use queues before DRIVER_OK, and legacy devices let them (3.1.2).
+    if (this.legacy && !(this.status & Status.DRIVER_OK) && this.queues[index].enabled) this.openRing(index);
+    if (this.rings[index] !== undefined) this.type.notify(index);
+  }
+
+  queue(index: number): Virtqueue | undefined {
+    return this.rings[index];
+  }
+
+  signal(index: number): void {
+    if (this.rings[index]?.signal()) this.interrupts.queue(index);
+  }
+
+  configChanged(): void {
+    this.generation = (this.generation + 1) >>> 0;
+    if (this.status & Status.DRIVER_OK) this.interrupts.config();
+  }
+
+  reset(): void {
+    this.status = 0;
+    this.driverFeatures = 0n;
+    this.legacy = false;
+    this.rings.fill(undefined);
+    this.queues.forEach((setup, i) => Object.assign(setup, initialSetup(this.type.queueSizes[i])));
+    this.type.reset();
+  }
+
+  save(): DeviceState {
+    return {
+      status: this.status,
+      legacy: this.legacy,
+      driverFeatures: this.driverFeatures.toString(16),
+      generation: this.generation,
+      queues: this.queues.map((setup, i) => ({ ...setup, ring: this.rings[i]?.save() })),
+      type: this.type.save(),
+    } satisfies VirtioState;
+  }
+
+  load(state: DeviceState): void {
+    const { status, legacy, driverFeatures, generation, queues, type } = state as VirtioState;
+    this.reset();
+    this.status = status;
+    this.legacy = legacy;
+    this.driverFeatures = BigInt(`0x${driverFeatures}`);
+    this.generation = generation;
+    queues.forEach(({ ring, ...setup }, i) => {
+      Object.assign(this.queues[i], setup);
+      if (ring === undefined) return;
+      this.openRing(i);
+      this.rings[i]?.load(ring);
+    });
+    this.type.load(type);
+  }
+
+  private acceptsFeatures(): boolean {
+    return (this.driverFeatures & ~this.offered(this.legacy)) === 0n;
+  }
+
+  private start(): void {
+    this.status |= Status.DRIVER_OK;
+    this.queues.forEach(({ enabled }, i) => {
+      if (enabled) this.openRing(i);
+    });
+    this.type.start();
+  }
+
+  private openRing(index: number): void {
+    if (this.rings[index] !== undefined) return;
+    const { size, descriptors, driver, device } = this.queues[index];
+    const packed = has(this.features, Feature.RING_PACKED);
+    const areas: QueueAreas = { descriptors, driver, device };
+    const rule = refuseSetup(size, this.type.queueSizes[index], areas, packed);
+    if (rule !== undefined) {
+      this.violated(packed ? '2.8' : '2.7', rule, index);
+      return;
+    }
+    const options = {
+      memory: this.memory,
+      size,
+      areas,
+      features: this.features,
+      onViolation: (section: string, broken: string) => this.violated(section, broken, index),
+    };
+    try {
+      this.rings[index] = packed ? new PackedQueue(options) : new SplitQueue(options);
+    } catch (error) {
+      if (!(error instanceof GuestMemoryError)) throw error;
+      this.violated('2.6', `a part of the queue at 0x${error.gpa.toString(16)} is not RAM`, index);
+    }
+  }
+
+  /** The device cannot go on until the driver resets it (2.1.2). */
+  private violated(section: string, rule: string, queue: number): void {
+    if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ section, rule, queue });
+    if (this.status & Status.DEVICE_NEEDS_RESET) return;
+    this.status |= Status.DEVICE_NEEDS_RESET;
+    if (this.status & Status.DRIVER_OK) this.interrupts.config();
+  }
+}
+
+function initialSetup(size: number): QueueSetup {
+  return { size, descriptors: 0, driver: 0, device: 0, enabled: false };
+}
+
+/** Why no queue can be like that: sizes and alignments of 2.7 and 2.8. */
+function refuseSetup(size: number, largest: number, areas: QueueAreas, packed: boolean): string | undefined {
+  if (size < 1 || size > largest) return `a queue of ${size} entries, of at most ${largest}`;
+  if (!packed && (size & (size - 1)) !== 0) return `${size} entries, which is not a power of two`;
+  const { descriptors, driver, device } = areas;
+  if (descriptors % 16 !== 0) return 'descriptors that are not aligned to 16 bytes';
+  if (driver % (packed ? 4 : 2) !== 0) return 'a driver area that is not aligned';
+  return device % 4 !== 0 ? 'a device area that is not aligned' : undefined;
+}
