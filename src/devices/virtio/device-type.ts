@@ -1,5 +1,6 @@
 import type { BusTarget, DeviceState } from '../../vmm/device.js';
 import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
+import type { Chain } from './queue/chain.js';
 import type { Virtqueue } from './queue/virtqueue.js';
 
 /** Device ids (virtio 1.3, section 5). */
@@ -12,6 +13,11 @@ export interface DeviceHost {
   readonly features: bigint;
   /** Queue `index`, between the driver's DRIVER_OK and the next reset, if the driver has enabled it. */
   queue(index: number): Virtqueue | undefined;
+  /**
+   * Calls `handle` with each available buffer of queue `index`, and interrupts the driver for what has been pushed.
+   * A driver that adds buffers as fast as they are served is served on in turns, so that the machine goes on.
+   */
+  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void): void;
   /** Interrupts the driver if it wants to hear of what was pushed into queue `index`. */
   signal(index: number): void;
   /** The configuration space has changed: the driver is told (2.5). */

@@ -1,12 +1,15 @@
+import type { Clock, Timer } from '../../vmm/clock.js';
 import type { DeviceState } from '../../vmm/device.js';
 import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
 import { GuestMemoryError } from '../../errors.js';
 import type { DeviceHost, DeviceType } from './device-type.js';
 import { Feature, has, LEGACY_ONLY_FEATURES, RING_FEATURES } from './features.js';
+import type { Chain } from './queue/chain.js';
 import { PackedQueue } from './queue/packed-queue.js';
 import { SplitQueue } from './queue/split-queue.js';
 import type { QueueAreas, QueueState, Virtqueue } from './queue/virtqueue.js';
 import { Status } from './status.js';
+import { legacyAreas } from './queue/legacy-layout.js';
 
 /** A rule of the specification that the driver broke. */
 export interface Violation {
@@ -19,9 +22,9 @@ export interface Violation {
 /** How a device tells its driver something: an interrupt of the transport's kind. */
 export interface DriverInterrupts {
   /** There are used buffers in queue `index`. */
-  queue(index: number): void;
+  queueInterrupt(index: number): void;
   /** The configuration space, or DEVICE_NEEDS_RESET, has changed. */
-  config(): void;
+  configInterrupt(): void;
 }
 
 /** What the driver has set up of one queue. */
@@ -33,6 +36,14 @@ export interface QueueSetup {
   enabled: boolean;
 }
 
+export interface VirtioDeviceOptions {
+  readonly type: DeviceType;
+  readonly memory: GuestMemory;
+  readonly clock: Clock;
+  /** Feature bits that it is to go without. */
+  readonly hidden?: bigint;
+}
+
 interface QueueSlotState extends QueueSetup {
   readonly ring: QueueState | undefined;
 }
@@ -42,10 +53,13 @@ type VirtioState = {
   readonly legacy: boolean;
   readonly driverFeatures: string;
   readonly generation: number;
+  readonly unfinished: readonly number[];
   readonly queues: readonly QueueSlotState[];
   readonly type: DeviceState;
 };
 
+/** Buffers that are served before the machine looks around. */
+const BUFFERS_A_TURN = 256;
 /** Violations that are remembered. */
 const MAX_VIOLATIONS = 64;
 
@@ -61,21 +75,29 @@ export class VirtioDevice implements DeviceHost {
   driverFeatures = 0n;
   /** Counts changes of the configuration space (2.5.1). */
   generation = 0;
+  readonly type: DeviceType;
+  readonly memory: GuestMemory;
+  private readonly hidden: bigint;
   readonly queues: QueueSetup[];
   readonly violations: Violation[] = [];
   private readonly rings: (Virtqueue | undefined)[];
   /** The driver came by the legacy interface: no FEATURES_OK, and queues that work before DRIVER_OK. */
   private legacy = false;
 
-  /**
-   * @param hidden feature bits that this device is to go without
-   */
+  private readonly clock: Clock;
+  private readonly turn: Timer;
+  /** Queues that have had their turn and are not empty. */
+  private readonly unfinished = new Set<number>();
+
   constructor(
-    readonly type: DeviceType,
-    readonly memory: GuestMemory,
+    { type, memory, clock, hidden = 0n }: VirtioDeviceOptions,
     private readonly interrupts: DriverInterrupts,
-    private readonly hidden = 0n,
   ) {
+    this.type = type;
+    this.memory = memory;
+    this.hidden = hidden;
+    this.clock = clock;
+    this.turn = clock.timer(() => this.finishTurns());
     this.queues = type.queueSizes.map(initialSetup);
     this.rings = type.queueSizes.map(() => undefined);
     type.connect(this);
@@ -120,13 +142,30 @@ export class VirtioDevice implements DeviceHost {
     return word > 1 ? 0 : Number((this.offered(legacy) >> BigInt(word * 32)) & 0xffff_ffffn);
   }
 
+  readDriverFeatures(word: number): number {
+    return word > 1 ? 0 : Number((this.driverFeatures >> BigInt(word * 32)) & 0xffff_ffffn);
+  }
+
   /** The driver has filled in a queue's setup and enables it. Without effect when it makes no sense. */
-  enableQueue(index: number, legacy = false): void {
+  enableQueue(index: number): void {
     const setup = this.queues[index];
     if (setup === undefined || setup.enabled) return;
-    this.legacy ||= legacy;
     setup.enabled = true;
     if (this.status & Status.DRIVER_OK) this.openRing(index);
+  }
+
+  /**
+   * The legacy interface: one address sets up and enables a queue, 0 takes it back (2.7.2, 4.1.5.1.3.1).
+   * @param alignment of the used ring
+   */
+  setLegacyQueue(index: number, base: number, alignment: number): void {
+    const setup = this.queues[index];
+    if (setup === undefined) return;
+    this.resetQueue(index);
+    if (base === 0) return;
+    this.legacy = true;
+    Object.assign(setup, legacyAreas(base, setup.size, alignment));
+    this.enableQueue(index);
   }
 
   /** The driver takes a queue back (2.6.1). */
@@ -150,13 +189,29 @@ export class VirtioDevice implements DeviceHost {
     return this.rings[index];
   }
 
+  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void): void {
+    const queue = this.rings[index];
+    if (!queue) return;
+    let left = BUFFERS_A_TURN;
+    do {
+      queue.disableNotifications();
+      for (; left > 0; left--) {
+        const chain = queue.pop();
+        if (!chain) break;
+        handle(chain, queue);
+      }
+    } while (left > 0 && queue.enableNotifications());
+    this.signal(index);
+    if (left === 0) this.continueLater(index);
+  }
+
   signal(index: number): void {
-    if (this.rings[index]?.signal()) this.interrupts.queue(index);
+    if (this.rings[index]?.signal()) this.interrupts.queueInterrupt(index);
   }
 
   configChanged(): void {
     this.generation = (this.generation + 1) >>> 0;
-    if (this.status & Status.DRIVER_OK) this.interrupts.config();
+    if (this.status & Status.DRIVER_OK) this.interrupts.configInterrupt();
   }
 
   reset(): void {
@@ -164,6 +219,8 @@ export class VirtioDevice implements DeviceHost {
     this.driverFeatures = 0n;
     this.legacy = false;
     this.rings.fill(undefined);
+    this.unfinished.clear();
+    this.turn.disarm();
     this.queues.forEach((setup, i) => Object.assign(setup, initialSetup(this.type.queueSizes[i])));
     this.type.reset();
   }
@@ -174,13 +231,14 @@ export class VirtioDevice implements DeviceHost {
       legacy: this.legacy,
       driverFeatures: this.driverFeatures.toString(16),
       generation: this.generation,
+      unfinished: [...this.unfinished],
       queues: this.queues.map((setup, i) => ({ ...setup, ring: this.rings[i]?.save() })),
       type: this.type.save(),
     } satisfies VirtioState;
   }
 
   load(state: DeviceState): void {
-    const { status, legacy, driverFeatures, generation, queues, type } = state as VirtioState;
+    const { status, legacy, driverFeatures, generation, unfinished, queues, type } = state as VirtioState;
     this.reset();
     this.status = status;
     this.legacy = legacy;
@@ -193,6 +251,19 @@ export class VirtioDevice implements DeviceHost {
       this.rings[i]?.load(ring);
     });
     this.type.load(type);
+    for (const index of unfinished) this.continueLater(index);
+  }
+
+  /** Serves queue `index` on when the machine has looked around. */
+  private continueLater(index: number): void {
+    this.unfinished.add(index);
+    this.turn.arm(this.clock.now());
+  }
+
+  private finishTurns(): void {
+    const indices = [...this.unfinished];
+    this.unfinished.clear();
+    for (const index of indices) if (this.rings[index] !== undefined) this.type.notify(index);
   }
 
   private acceptsFeatures(): boolean {
@@ -237,7 +308,7 @@ export class VirtioDevice implements DeviceHost {
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ section, rule, queue });
     if (this.status & Status.DEVICE_NEEDS_RESET) return;
     this.status |= Status.DEVICE_NEEDS_RESET;
-    if (this.status & Status.DRIVER_OK) this.interrupts.config();
+    if (this.status & Status.DRIVER_OK) this.interrupts.configInterrupt();
   }
 }
 

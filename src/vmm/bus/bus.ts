@@ -63,6 +63,12 @@ export class Bus {
     this.last = undefined;
   }
 
+  /** True when `size` bytes from `base` are inside the space and nobody's. */
+  isFree(base: number, size: number): boolean {
+    if (base < 0 || base + size > this.limit) return false;
+    return !this.claims.some(claim => base < claim.base + claim.size && claim.base < base + size);
+  }
+
   /** Gives back a claim, by its base. */
   release(base: number): void {
     const index = this.claims.findIndex(claim => claim.base === base);

@@ -86,7 +86,7 @@ export class PackedQueue extends Virtqueue {
     this.deviceEvent = new Uint16Array(device.buffer, device.byteOffset, 2);
   }
 
-  available(): boolean {
+  protected isNextAvailable(): boolean {
     const flags = Atomics.load(this.ring, this.next.index * WORDS + FLAGS_WORD);
     const avail = (flags & AVAIL) !== 0 ? 1 : 0;
     const used = (flags & USED) !== 0 ? 1 : 0;

@@ -62,7 +62,7 @@ export class SplitQueue extends Virtqueue {
     this.notifyOnEmpty = has(options.features, Feature.NOTIFY_ON_EMPTY);
   }
 
-  available(): boolean {
+  protected isNextAvailable(): boolean {
     return Atomics.load(this.avail, AVAIL_INDEX) !== this.next;
   }
 

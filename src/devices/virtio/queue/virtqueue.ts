@@ -69,7 +69,7 @@ export abstract class Virtqueue {
 
   /** The next available buffer, if there is one. */
   pop(): Chain | undefined {
-    if (this.failed || !this.available()) return undefined;
+    if (!this.available()) return undefined;
     const chain = this.free.pop() ?? new Chain(this.memory);
     chain.clear();
     if (!this.take(chain)) {
@@ -101,8 +101,10 @@ export abstract class Virtqueue {
   /** Takes a buffer back as if it had not been popped; only the one popped last, and nothing pushed since. */
   abstract unpop(chain: Chain): void;
 
-  /** True when the driver has made buffers available that were not popped yet. */
-  abstract available(): boolean;
+  /** True when there is something to pop. A broken queue has nothing, whatever its ring says. */
+  available(): boolean {
+    return !this.failed && this.isNextAvailable();
+  }
 
   /** True when the driver wants an interrupt for what was pushed since the last call. */
   abstract signal(): boolean;
@@ -124,6 +126,9 @@ export abstract class Virtqueue {
     this.order?.push({ chain, written: -1 });
     return chain;
   }
+
+  /** True when the driver has made buffers available that were not taken yet. */
+  protected abstract isNextAvailable(): boolean;
 
   /** Walks the next available buffer into `chain`; false after a violation. */
   protected abstract take(chain: Chain): boolean;
