@@ -170,3 +170,17 @@ export function mapShared(fd: number, length: number): Mapping | undefined {
     unmap: () => void munmapAddress(address, length),
   };
 }
+
+/** @param mode FALLOC_FL_… */
+export const fallocate = libc.func('fallocate', 'int', ['int', 'int', 'int64', 'int64']) as unknown as (
+  fd: number,
+  mode: number,
+  offset: number,
+  length: number,
+) => number;
+
+/** @param operation LOCK_… */
+export const flock = libc.func('flock', 'int', ['int', 'int']) as unknown as (
+  fd: number,
+  operation: number,
+) => number;

@@ -114,6 +114,19 @@ export class Chain {
     return copied;
   }
 
+  /** Writes one byte into the writable part, at `offset`, which must be inside it. */
+  write8(offset: number, value: number): void {
+    let skip = offset;
+    for (let i = this.readable; i < this.count; i++) {
+      if (skip < this.lengths[i]) {
+        this.memory.write8(this.addresses[i] + skip, value);
+        return;
+      }
+      skip -= this.lengths[i];
+    }
+    throw new RangeError(`the buffer has no byte ${offset}`);
+  }
+
   save(): ChainState {
     return {
       id: this.id,

@@ -1,0 +1,275 @@
+import { SECTOR_SIZE, type BlockBackend, type BlockResult } from '../../../block/backend.js';
+import type { BusTarget, DeviceState } from '../../../vmm/device.js';
+import { DeviceId, type DeviceHost, type DeviceType } from '../device-type.js';
+import { has } from '../features.js';
+import type { Chain, ChainState } from '../queue/chain.js';
+import type { Virtqueue } from '../queue/virtqueue.js';
+import { CONFIG_SIZE, CONFIGURATION, MAX_RANGES, MAX_RANGE_SECTORS } from './config.js';
+import {
+  BlkFeature,
+  HEADER_SIZE,
+  ID_SIZE,
+  RANGE_SIZE,
+  RANGE_UNMAP,
+  RequestStatus,
+  RequestType,
+} from './requests.js';
+
+export interface VirtioBlkOptions {
+  readonly backend: BlockBackend;
+  /** What GET_ID answers: up to 20 characters. */
+  readonly serial?: string;
+  /** Request queues; 1 by default. */
+  readonly queues?: number;
+  /** Entries of each; 128 by default. */
+  readonly queueSize?: number;
+  /** Bytes of a logical and of a physical block: powers of two, 512 by default. */
+  readonly blockSize?: number;
+  readonly physicalBlockSize?: number;
+  readonly readOnly?: boolean;
+}
+
+/** A request that the back end works on. */
+interface Pending {
+  readonly chain: Chain;
+  readonly queue: Virtqueue;
+  readonly index: number;
+}
+
+type BlkState = {
+  readonly writeback: boolean;
+  /** Requests under way: they are made again. */
+  readonly pending: readonly { readonly index: number; readonly chain: ChainState }[];
+};
+
+/** Descriptors of a request besides its data: header and status. */
+const EXTRA_SEGMENTS = 2;
+const MAX_SAFE_HIGH = 0x1f_ffff;
+
+/** Block device (virtio 1.3, 5.2). */
+export class VirtioBlk implements DeviceType {
+  readonly id = DeviceId.BLOCK;
+  readonly pciClass = 0x01_00_00;
+  readonly features: bigint;
+  readonly queueSizes: readonly number[];
+  readonly config: BusTarget;
+  readonly configSize = CONFIG_SIZE;
+  readonly blockSize: number;
+  readonly physicalBlockExponent: number;
+  /** In logical blocks. */
+  readonly minIoBlocks: number;
+  /** In sectors. */
+  readonly discardAlignment: number;
+  readonly maxSegments: number;
+  /** What the driver has chosen of writeback and writethrough, if it may. */
+  writeback = true;
+  private readonly backend: BlockBackend;
+  private readonly serial: Uint8Array;
+  private readonly readOnly: boolean;
+  private host!: DeviceHost;
+  private readonly pending = new Set<Pending>();
+  private serving = false;
+  private readonly header = new DataView(new ArrayBuffer(HEADER_SIZE));
+  private readonly headerBytes = new Uint8Array(this.header.buffer);
+
+  constructor(options: VirtioBlkOptions) {
+    const { backend, serial = '', queues = 1, queueSize = 128, blockSize = 512 } = options;
+    const { physicalBlockSize = blockSize, readOnly = false } = options;
+    this.backend = backend;
+    this.serial = new TextEncoder().encode(serial).subarray(0, ID_SIZE);
+    this.readOnly = readOnly || backend.readOnly;
+    this.blockSize = blockSize;
+    this.physicalBlockExponent = Math.log2(physicalBlockSize / blockSize);
+    this.minIoBlocks = physicalBlockSize / blockSize;
+    this.discardAlignment = Math.max(1, backend.discardGranularity / SECTOR_SIZE);
+    this.maxSegments = queueSize - EXTRA_SEGMENTS;
+    this.queueSizes = Array.from({ length: queues }, () => queueSize);
+    const { SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, MQ, DISCARD, WRITE_ZEROES } =
+      BlkFeature;
+    this.features =
+      SEG_MAX |
+      GEOMETRY |
+      BLK_SIZE |
+      TOPOLOGY |
+      FLUSH |
+      (queues > 1 ? MQ : 0n) |
+      (this.readOnly ? RO : CONFIG_WCE | DISCARD | WRITE_ZEROES);
+    this.config = CONFIGURATION.bind(this);
+    backend.onResize = () => this.host.configChanged();
+  }
+
+  /** In sectors of 512 bytes. */
+  get capacity(): number {
+    return this.backend.size / SECTOR_SIZE;
+  }
+
+  setWriteback(on: boolean): void {
+    if (has(this.host.features, BlkFeature.CONFIG_WCE)) this.writeback = on;
+  }
+
+  connect(host: DeviceHost): void {
+    this.host = host;
+  }
+
+  start(): void {
+    // Without FLUSH a driver cannot ask for it: each write is to be stable then (5.2.5.2).
+    if (!has(this.host.features, BlkFeature.FLUSH)) this.writeback = false;
+    this.queueSizes.forEach((_, index) => this.notify(index));
+  }
+
+  notify(index: number): void {
+    this.serving = true;
+    this.host.serve(index, (chain, queue) => this.begin(chain, queue, index));
+    this.serving = false;
+  }
+
+  resetQueue(index: number): void {
+    for (const request of this.pending) if (request.index === index) this.pending.delete(request);
+  }
+
+  reset(): void {
+    this.pending.clear();
+    this.writeback = true;
+  }
+
+  save(): DeviceState {
+    return {
+      writeback: this.writeback,
+      pending: Array.from(this.pending, ({ index, chain }) => ({ index, chain: chain.save() })),
+    } satisfies BlkState;
+  }
+
+  load(state: DeviceState): void {
+    const { writeback, pending } = state as BlkState;
+    this.writeback = writeback;
+    for (const { index, chain } of pending) {
+      const queue = this.host.queue(index);
+      if (queue) this.begin(queue.adopt(chain), queue, index);
+    }
+  }
+
+  private begin(chain: Chain, queue: Virtqueue, index: number): void {
+    const request: Pending = { chain, queue, index };
+    this.pending.add(request);
+    // Without header or status there is nothing to answer (5.2.6).
+    if (chain.readableBytes < HEADER_SIZE || chain.writableBytes < 1) {
+      this.pending.delete(request);
+      queue.push(chain, 0);
+      return;
+    }
+    chain.read(0, this.headerBytes);
+    const type = this.header.getUint32(0, true);
+    const high = this.header.getUint32(12, true);
+    const sector = high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + this.header.getUint32(8, true);
+    const done = (result: BlockResult): void => {
+      this.end(request, result ? RequestStatus.IOERR : RequestStatus.OK);
+    };
+    switch (type) {
+      case RequestType.IN:
+        this.transfer(request, sector, chain.writableBytes - 1, false, done);
+        return;
+      case RequestType.OUT:
+        if (this.readOnly) this.end(request, RequestStatus.IOERR);
+        else this.transfer(request, sector, chain.readableBytes - HEADER_SIZE, true, done);
+        return;
+      case RequestType.FLUSH:
+        this.backend.flush(done);
+        return;
+      case RequestType.GET_ID:
+        this.identify(chain);
+        this.end(request, RequestStatus.OK);
+        return;
+      case RequestType.DISCARD:
+      case RequestType.WRITE_ZEROES:
+        this.clear(request, type === RequestType.WRITE_ZEROES);
+        return;
+      default:
+        this.end(request, RequestStatus.UNSUPP);
+    }
+  }
+
+  private transfer(
+    request: Pending,
+    sector: number,
+    length: number,
+    write: boolean,
+    done: (result: BlockResult) => void,
+  ): void {
+    if (length % SECTOR_SIZE !== 0 || !this.inRange(sector, length / SECTOR_SIZE)) {
+      this.end(request, RequestStatus.IOERR);
+      return;
+    }
+    const offset = sector * SECTOR_SIZE;
+    if (!write) {
+      this.backend.read(offset, request.chain.views(true, 0, length), done);
+      return;
+    }
+    const views = request.chain.views(false, HEADER_SIZE, length);
+    this.backend.write(offset, views, result => {
+      if (result || this.writeback) done(result);
+      else this.backend.flush(done);
+    });
+  }
+
+  private identify(chain: Chain): void {
+    const id = new Uint8Array(Math.min(ID_SIZE, chain.writableBytes - 1));
+    id.set(this.serial.subarray(0, id.length));
+    chain.write(0, id);
+  }
+
+  /** DISCARD and WRITE_ZEROES: a list of ranges (5.2.6.2). All are checked before the first is touched. */
+  private clear(request: Pending, zeroes: boolean): void {
+    const { chain } = request;
+    const length = chain.readableBytes - HEADER_SIZE;
+    const count = length / RANGE_SIZE;
+    if (this.readOnly || count < 1 || count > MAX_RANGES || !Number.isInteger(count)) {
+      this.end(request, RequestStatus.IOERR);
+      return;
+    }
+    const bytes = new Uint8Array(length);
+    chain.read(HEADER_SIZE, bytes);
+    const view = new DataView(bytes.buffer);
+    const ranges = Array.from({ length: count }, (_, i) => {
+      const at = i * RANGE_SIZE;
+      const high = view.getUint32(at + 4, true);
+      const sector = high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + view.getUint32(at, true);
+      return { sector, sectors: view.getUint32(at + 8, true), flags: view.getUint32(at + 12, true) };
+    });
+    const allowed = zeroes ? RANGE_UNMAP : 0;
+    if (ranges.some(({ flags }) => (flags & ~allowed) !== 0)) {
+      this.end(request, RequestStatus.UNSUPP);
+      return;
+    }
+    if (ranges.some(({ sector, sectors }) => sectors > MAX_RANGE_SECTORS || !this.inRange(sector, sectors))) {
+      this.end(request, RequestStatus.IOERR);
+      return;
+    }
+    const next = (i: number, result: BlockResult): void => {
+      if (result || i === ranges.length) {
+        this.end(request, result ? RequestStatus.IOERR : RequestStatus.OK);
+        return;
+      }
+      const { sector, sectors, flags } = ranges[i];
+      const offset = sector * SECTOR_SIZE;
+      const size = sectors * SECTOR_SIZE;
+      const done = (outcome: BlockResult): void => next(i + 1, outcome);
+      if (zeroes) this.backend.writeZeroes(offset, size, (flags & RANGE_UNMAP) !== 0, done);
+      else this.backend.discard(offset, size, done);
+    };
+    next(0, undefined);
+  }
+
+  private inRange(sector: number, sectors: number): boolean {
+    return sector <= this.capacity && sectors <= this.capacity - sector;
+  }
+
+  /** Answers, unless the driver has taken the queue back in the meantime. */
+  private end(request: Pending, status: number): void {
+    if (!this.pending.delete(request)) return;
+    const { chain, queue, index } = request;
+    chain.write8(chain.writableBytes - 1, status);
+    queue.push(chain, chain.writableBytes);
+    // What is done at once is told of when the whole batch is.
+    if (!this.serving) this.host.signal(index);
+  }
+}
