@@ -16,6 +16,7 @@ import {
   type Descriptor,
   type Statement,
 } from './aml.js';
+import { configurationSpace, hostBridge } from './pci.js';
 import { table } from './table.js';
 
 /** From 2 on, integers have 64 bits (ACPI 6.5, 5.2.11.1). */
@@ -25,19 +26,27 @@ export interface DsdtOptions {
   /** UIDs of the processors are 0 to `cpus` − 1, as in the MADT. */
   readonly cpus: number;
   readonly serialPorts: readonly ComPort[];
+  /** The machine has a PCI bus. */
+  readonly pci: boolean;
 }
 
 /**
- * Differentiated System Description Table (ACPI 6.5, 5.2.11.1): what a guest cannot find out by looking. Further
- * devices, host bridges among them, are further terms of `\_SB`.
+ * Differentiated System Description Table (ACPI 6.5, 5.2.11.1): what a guest cannot find out by looking.
  */
-export function dsdt({ cpus, serialPorts }: DsdtOptions): Uint8Array {
+export function dsdt({ cpus, serialPorts, pci }: DsdtOptions): Uint8Array {
   return table(
     'DSDT',
     REVISION,
     encoded(
       softOff(),
-      scope('\\_SB', ...processors(cpus), realTimeClock(), keyboard(), ...serialPorts.map(serialPort)),
+      scope(
+        '\\_SB',
+        ...processors(cpus),
+        realTimeClock(),
+        keyboard(),
+        ...serialPorts.map(serialPort),
+        ...(pci ? [hostBridge(), configurationSpace()] : []),
+      ),
     ),
   );
 }

@@ -5,6 +5,7 @@ import { dsdt, type DsdtOptions } from './dsdt.js';
 import { FACS_ALIGNMENT, facs } from './facs.js';
 import { fadt } from './fadt.js';
 import { madt } from './madt.js';
+import { mcfg } from './mcfg.js';
 import { RSDP_ALIGNMENT, RSDP_SIZE, rsdp } from './rsdp.js';
 import { rsdt, xsdt } from './xsdt.js';
 
@@ -54,6 +55,7 @@ export function buildAcpiTables(options: AcpiOptions): AcpiTables {
   const listed = [
     area.put('FADT', fadt({ facs: facsAt, dsdt: dsdtAt })),
     area.put('MADT', madt({ cpus, timerGsi: TIMER_GSI, sciIrq: SCI_IRQ })),
+    ...(options.pci ? [area.put('MCFG', mcfg())] : []),
   ];
   const rsdtAt = area.put('RSDT', rsdt(listed));
   const xsdtAt = area.put('XSDT', xsdt(listed));

@@ -1,8 +1,8 @@
 import type { AccessSize } from '../../vmm/device.js';
 import { BusConflictError } from '../../errors.js';
 import type { PciFunction } from './function.js';
+import { SLOTS } from './wiring.js';
 
-const SLOTS = 32;
 const FUNCTIONS = 8;
 
 /** Bus 0: the functions of a machine by slot (device number) and function number. */
