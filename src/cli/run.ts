@@ -4,6 +4,7 @@ import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
+import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
   gather,
@@ -35,6 +36,9 @@ interface RunFlags {
   readonly rtcBase?: number;
   readonly seed?: number;
   readonly acpi: boolean;
+  readonly pci: boolean;
+  readonly disk?: readonly string[];
+  readonly rng?: true;
   readonly verbose?: true;
 }
 
@@ -50,6 +54,9 @@ Serial ports (WHERE):
   none       nothing
 The guest waits while its output is not taken; where nobody is connected (pty, unix), the last 64 KiB wait for the
 next reader instead.
+
+Disks: raw images or block devices, as virtio block devices on the PCI bus. With snapshot, what the guest writes stays
+in memory; interface is transitional, modern or legacy. A comma in the file's name is written twice.
 
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;
@@ -97,6 +104,9 @@ function options(): Option[] {
     ).argParser(gather),
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
+    new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
+    new Option('--rng', 'a source of entropy: a virtio device on the PCI bus'),
+    new Option('--no-pci', 'no PCI bus'),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
     single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
     new Option(
@@ -129,8 +139,15 @@ function list(names: readonly string[]): string {
 async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
   const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
   const modules = (flags.module ?? []).map(parseModule);
-  checkNotOverwritten(serial, [kernel, flags.initrd ?? [], modules.map(({ file }) => file)].flat(2));
-  const options = { ...machineOptions(kernel, kernelArguments, flags), modules, serialPorts: serial.length };
+  const disks = (flags.disk ?? []).map(parseDisk);
+  const files = [...modules, ...disks].map(({ file }) => file);
+  checkNotOverwritten(serial, [kernel, flags.initrd ?? [], files].flat(2));
+  const options = {
+    ...machineOptions(kernel, kernelArguments, flags),
+    modules,
+    disks,
+    serialPorts: serial.length,
+  };
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
@@ -148,7 +165,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
 }
 
 function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {
-  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi } = flags;
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, pci, rng } = flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
@@ -158,6 +175,8 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     cpus,
     boot,
     acpi,
+    pci,
+    rng: rng ?? false,
     ...(kvmDevice !== undefined && { kvmDevice }),
     ...(initrd !== undefined && { initrd }),
     ...(timeout !== undefined && { timeoutMs: timeout }),

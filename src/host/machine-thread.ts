@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { BlockFile } from '../block/backend.js';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
@@ -26,6 +27,7 @@ async function serve({ setup, port }: MachineThreadStart): Promise<void> {
       interrupt: (tid, exitByte) => interruptThread?.(tid, exitByte),
       loadAccelerator,
       loadDevice,
+      openDisk,
     });
     await worker.serve();
   } catch (error) {
@@ -49,6 +51,12 @@ async function loadAccelerator({ accelerator, kvmDevice }: WorkerSetup): Promise
       return new WasmAccelerator();
     }
   }
+}
+
+/** Locks and holes need native code, which is loaded with the first disk. */
+async function openDisk(path: string, readOnly: boolean): Promise<BlockFile> {
+  const { HostBlockFile } = await import('./block-file.js');
+  return HostBlockFile.open(path, readOnly);
 }
 
 type MakeDevice = (context: DeviceContext, options: unknown) => Device;

@@ -8,6 +8,8 @@ const CASCADE = 2;
 
 /** What the pair of interrupt controllers needs of its machine. */
 export interface PicOptions {
+  /** Inputs that firmware makes level-triggered, 0 to 15: those that PCI devices share. */
+  readonly levelTriggered?: readonly number[];
   /** The INTR output changed. Called for changes only, and once after each {@link Pic.load}. */
   onIntr(level: boolean): void;
 }
@@ -42,6 +44,7 @@ export class Pic implements Device, IrqInputs {
   private readonly slave: I8259;
   private readonly onIntr: (level: boolean) => void;
   private intr = false;
+  private readonly levelTriggered: number;
 
   constructor(options: PicOptions) {
     this.onIntr = level => options.onIntr(level);
@@ -49,6 +52,8 @@ export class Pic implements Device, IrqInputs {
     // IRQ 0, 1, 2, 8 and 13 (timer, keyboard, cascade, RTC, FPU error) are always edge-triggered.
     this.master = new I8259({ levelCapable: 0xf8, cascade: CASCADE, onChange });
     this.slave = new I8259({ levelCapable: 0xde, cascade: -1, onChange });
+    this.levelTriggered = (options.levelTriggered ?? []).reduce((mask, irq) => mask | (1 << irq), 0);
+    this.asFirmwareLeavesIt();
     this.ranges = [
       { space: 'port', base: 0x20, size: 2, target: I8259_REGISTERS.bind(this.master) },
       { space: 'port', base: 0xa0, size: 2, target: I8259_REGISTERS.bind(this.slave) },
@@ -84,6 +89,7 @@ export class Pic implements Device, IrqInputs {
   reset(): void {
     this.master.reset();
     this.slave.reset();
+    this.asFirmwareLeavesIt();
     this.update();
   }
 
@@ -97,6 +103,11 @@ export class Pic implements Device, IrqInputs {
     this.slave.load(slave);
     this.intr = this.master.int;
     this.onIntr(this.intr);
+  }
+
+  private asFirmwareLeavesIt(): void {
+    this.master.writeElcr(this.levelTriggered & 0xff);
+    this.slave.writeElcr(this.levelTriggered >> 8);
   }
 
   private update(): void {

@@ -1,4 +1,4 @@
-import type { AccessSize, DeviceState, IrqLine } from '../../vmm/device.js';
+import type { AccessSize, BusRange, Device, DeviceState, IrqLine } from '../../vmm/device.js';
 import { Bar, type BarBuses, type BarOptions } from './bar.js';
 import { ConfigSpace } from './config-space.js';
 import { Command, Header, headerRegisters, PciStatus, type PciIdentity } from './header.js';
@@ -12,7 +12,9 @@ export interface PciHost extends BarBuses {
 }
 
 /** A function on the bus: its configuration space and what its base address registers lead to. */
-export class PciFunction {
+export class PciFunction implements Device {
+  /** Its ranges are where its base address registers say. */
+  readonly ranges: readonly BusRange[] = [];
   readonly config: ConfigSpace;
   readonly bars: Bar[] = [];
   private line: IrqLine | undefined;
@@ -61,17 +63,17 @@ export class PciFunction {
     this.updateLine();
   }
 
-  resetFunction(): void {
+  reset(): void {
     this.asserted = false;
     this.config.reset();
     this.commandWritten();
   }
 
-  saveFunction(): DeviceState {
+  save(): DeviceState {
     return { config: this.config.save(), intx: this.asserted };
   }
 
-  loadFunction(state: DeviceState): void {
+  load(state: DeviceState): void {
     this.config.load(state.config as readonly number[]);
     this.asserted = state.intx as boolean;
     this.commandWritten();

@@ -1,6 +1,7 @@
 import { setChecksum } from '../checksum.js';
 import { blob, seq, u16, u32, u8 } from 'buffer-layout';
 import { ConfigError } from '../../errors.js';
+import { INTX_GSIS, intxGsi, SLOTS } from '../../devices/pci/wiring.js';
 import { ascii, encode, offsetOf, structure } from '../layout.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 import { BASE_MEMORY_END } from './e820.js';
@@ -130,11 +131,16 @@ const PROCESSOR_FEATURES = 0x301;
 const LOCAL_APIC_ADDRESS = 0xfee0_0000;
 const IOAPIC_ADDRESS = 0xfec0_0000;
 const ALL_LOCAL_APICS = 0xff;
-const ISA_BUS = 0;
+/** The PCI bus has the number by which configuration space knows it. */
+const PCI_BUS = 0;
+const ISA_BUS = 1;
 /** On a PC the cascade between the two PICs; nothing else is wired to it. */
 const CASCADE_IRQ = 2;
 const TIMER_IRQ = 0;
 const TIMER_PIN = 2;
+/** Polarity in bits 1–0, trigger mode in bits 3–2 (4.3.4): what PCI's interrupts are. */
+const ACTIVE_LOW = 3;
+const LEVEL_TRIGGERED = 3 << 2;
 
 const MAX_CPUS = 254;
 /** The kibibyte in which kernels look for the floating pointer. */
@@ -144,18 +150,19 @@ const LARGE_TABLE = 0xf_e000;
 
 /**
  * Writes the MP floating pointer to the start of the last KiB of base memory (639 KiB), where Linux and OSv look for
- * it, and the MP configuration table behind it, or, with more than 40 CPUs, at 0xFE000. It describes CPUs with APIC
- * ids from 0 up, one IOAPIC with the next id, and the ISA interrupts, edge-triggered and active-high, each on the
- * pin of its number but for the timer on pin 2.
+ * it, and the MP configuration table behind it, or, when it is too long for that, at 0xFE000. It describes CPUs with
+ * APIC ids from 0 up, one IOAPIC with the next id, the ISA interrupts, edge-triggered and active-high, each on the
+ * pin of its number but for the timer on pin 2, and the interrupts of the PCI bus.
  *
  * @param cpus 1 to 254
+ * @param pci the machine has a PCI bus
  * @throws ConfigError for another number of CPUs
  */
-export function writeMpTable(memory: GuestMemory, cpus: number): void {
+export function writeMpTable(memory: GuestMemory, cpus: number, pci: boolean): void {
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
     throw new ConfigError(`an MP table describes 1 to ${MAX_CPUS} CPUs, not ${cpus}`, { cpus });
   }
-  const table = configurationTable(cpus);
+  const table = configurationTable(cpus, pci);
   const behind = BASE_MEMORY_END + FLOATING_POINTER.span;
   const address = behind + table.length <= AREA_END ? behind : LARGE_TABLE;
   memory.write(address, table);
@@ -176,9 +183,10 @@ function floatingPointer(configuration: number): Uint8Array {
   return pointer;
 }
 
-function configurationTable(cpus: number): Uint8Array {
+function configurationTable(cpus: number, pci: boolean): Uint8Array {
   const entries = [
     ...Array.from({ length: cpus }, (_, apicId) => processor(apicId)),
+    ...(pci ? [encode(BUS, { type: TYPE_BUS, id: PCI_BUS, name: 'PCI   ' })] : []),
     encode(BUS, { type: TYPE_BUS, id: ISA_BUS, name: 'ISA   ' }),
     encode(IOAPIC, {
       type: TYPE_IOAPIC,
@@ -187,7 +195,8 @@ function configurationTable(cpus: number): Uint8Array {
       flags: ENABLED,
       address: IOAPIC_ADDRESS,
     }),
-    ...isaInterrupts(cpus),
+    ...isaInterrupts(cpus, pci),
+    ...(pci ? pciInterrupts(cpus) : []),
     localInterrupt(EXT_INT, 0),
     localInterrupt(NMI, 1),
   ];
@@ -218,8 +227,9 @@ function processor(apicId: number): Uint8Array {
   });
 }
 
-function isaInterrupts(ioapicId: number): Uint8Array[] {
-  const irqs = Array.from({ length: 16 }, (_, irq) => irq).filter(irq => irq !== CASCADE_IRQ);
+function isaInterrupts(ioapicId: number, pci: boolean): Uint8Array[] {
+  const taken: readonly number[] = [CASCADE_IRQ, ...(pci ? INTX_GSIS : [])];
+  const irqs = Array.from({ length: 16 }, (_, irq) => irq).filter(irq => !taken.includes(irq));
   return irqs.map(irq =>
     encode(INTERRUPT, {
       type: TYPE_IO_INTERRUPT,
@@ -230,6 +240,21 @@ function isaInterrupts(ioapicId: number): Uint8Array[] {
       sourceIrq: irq,
       apicId: ioapicId,
       pin: irq === TIMER_IRQ ? TIMER_PIN : irq,
+    }),
+  );
+}
+
+/** INTA# of every slot, by slot and pin in the source (D.3); the functions of this machine have no other pin. */
+function pciInterrupts(ioapicId: number): Uint8Array[] {
+  return Array.from({ length: SLOTS }, (_, slot) =>
+    encode(INTERRUPT, {
+      type: TYPE_IO_INTERRUPT,
+      interruptType: INT,
+      flags: ACTIVE_LOW | LEVEL_TRIGGERED,
+      sourceBus: PCI_BUS,
+      sourceIrq: slot << 2,
+      apicId: ioapicId,
+      pin: intxGsi(slot, 1),
     }),
   );
 }

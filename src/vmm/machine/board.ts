@@ -6,6 +6,11 @@ import { Ioapic, IOAPIC_PINS } from '../../devices/legacy/ioapic.js';
 import { Pic } from '../../devices/legacy/pic.js';
 import { Pit } from '../../devices/legacy/pit.js';
 import { PostCode } from '../../devices/legacy/post-code.js';
+import { HOST_BRIDGES, ISA_BRIDGE } from '../../devices/pci/bridges.js';
+import { PciConfigPorts, PciEcam } from '../../devices/pci/config-access.js';
+import { PciFunction, type PciHost } from '../../devices/pci/function.js';
+import { PciRoot } from '../../devices/pci/root.js';
+import { INTX_GSIS, intxGsi } from '../../devices/pci/wiring.js';
 import { ResetControl } from '../../devices/legacy/reset-control.js';
 import { Rtc } from '../../devices/legacy/rtc.js';
 import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
@@ -16,7 +21,12 @@ import { Dispatcher } from '../bus/dispatch.js';
 import type { Clock } from '../clock.js';
 import type { BusRange, ByteSink, Device, IrqLine, Power } from '../device.js';
 import { InterruptRouter, type IrqRoute } from '../interrupts.js';
-import { HIGH_RAM_START, MMIO_HOLE_START, type GuestMemory } from '../memory/guest-memory.js';
+import {
+  HIGH_RAM_START,
+  MMIO_HOLE_START,
+  type GuestMemory,
+  type RamSegment,
+} from '../memory/guest-memory.js';
 
 const PORT_LIMIT = 0x1_0000;
 /** MMIO addresses are doubles: exact up to here, and beyond what any x86 processor addresses. */
@@ -41,10 +51,12 @@ export interface BoardOptions {
   /** Where the output of COM1, COM2, … goes. A PC has as many ports as there are sinks, at most four. */
   readonly serial: readonly ByteSink[];
   readonly debugConsole: ByteSink;
+  /** With a PCI bus. */
+  readonly pci: boolean;
 }
 
 /** The mainboard of a PC: its buses, its interrupt wiring and its devices. */
-export class Board implements DeviceContext {
+export class Board implements DeviceContext, PciHost {
   readonly memory: GuestMemory;
   readonly clock: Clock;
   readonly power: Power;
@@ -52,17 +64,22 @@ export class Board implements DeviceContext {
   readonly mmio = new Bus('mmio', MMIO_LIMIT);
   readonly dispatcher: Dispatcher;
   readonly uarts: readonly Uart16550[];
+  /** Bus 0, where there is one. */
+  readonly pci: PciRoot | undefined;
   private readonly devices = new Map<string, Device>();
   private readonly router: InterruptRouter;
   private vm: Vm | undefined;
 
   constructor(options: BoardOptions) {
-    const { memory, clock, power, serial, debugConsole } = options;
+    const { memory, clock, power, serial, debugConsole, pci } = options;
     this.memory = memory;
     this.clock = clock;
     this.power = power;
 
-    const pic = new Pic({ onIntr: level => this.vm?.setIntr(level) });
+    const pic = new Pic({
+      onIntr: level => this.vm?.setIntr(level),
+      levelTriggered: pci ? INTX_GSIS : [],
+    });
     const ioapic = new Ioapic({
       send: (address, data) => this.vm?.signalMsi(address, data),
       onRoutes: routes => this.vm?.setIoapicRoutes(routes),
@@ -88,6 +105,7 @@ export class Board implements DeviceContext {
     this.add(new DebugExit(power));
     this.add(new DebugConsole(debugConsole));
     this.add(new PostCode());
+    if (pci) this.pci = this.addPciBus();
   }
 
   /** Gives the interrupt controllers their way to the local APICs. */
@@ -110,10 +128,55 @@ export class Board implements DeviceContext {
     this.devices.set(device.name, device);
   }
 
+  /**
+   * Adds a function to the PCI bus, in `slot` or the first that is free.
+   * @throws BusConflictError when the machine has no PCI bus, or no slot
+   */
+  addPci(pciFunction: PciFunction, slot?: number): void {
+    if (!this.pci)
+      throw new BusConflictError(`${pciFunction.name} needs a PCI bus`, { name: pciFunction.name });
+    this.add(pciFunction);
+    this.pci.add(pciFunction, slot);
+  }
+
+  /** @internal For base address registers: RAM is nobody's. */
+  isFree(base: number, size: number): boolean {
+    return this.ramAt(base, size) === undefined;
+  }
+
+  /** @internal For PCI functions. */
+  sendMsi(address: number, data: number): void {
+    this.vm?.signalMsi(address, data);
+  }
+
+  /** @internal For PCI functions: the line of one of their interrupt pins. */
+  intx(slot: number, pin: number): { readonly line: IrqLine; readonly gsi: number } {
+    const gsi = intxGsi(slot, pin);
+    return { line: this.irq(gsi), gsi };
+  }
+
+  private addPciBus(): PciRoot {
+    const root = new PciRoot();
+    this.add(new PciConfigPorts(root));
+    this.add(new PciEcam(root));
+    for (const [name, identity] of [
+      ['host-bridge', HOST_BRIDGES.hostbridge],
+      ['isa-bridge', ISA_BRIDGE],
+    ] as const) {
+      const bridge = new PciFunction(name, identity, this);
+      this.add(bridge);
+      root.add(bridge);
+    }
+    return root;
+  }
+
+  private ramAt(base: number, size: number): RamSegment | undefined {
+    return this.memory.segments.find(({ gpa, size: bytes }) => base < gpa + bytes && gpa < base + size);
+  }
+
   /** The guest's accesses to RAM reach no bus: a device there would never hear of them. */
   private refuseRam(owner: string, { base, size }: BusRange): void {
-    const ram = this.memory.segments.find(({ gpa, size: bytes }) => base < gpa + bytes && gpa < base + size);
-    if (!ram) return;
+    if (!this.ramAt(base, size)) return;
     throw new BusConflictError(`${owner} claims mmio ${hex(base)}+${hex(size)}, which is RAM`, {
       owner,
       base,

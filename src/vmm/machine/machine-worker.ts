@@ -1,3 +1,5 @@
+import type { BlockBackend, BlockFile } from '../../block/backend.js';
+import { assignResources } from '../../devices/pci/resources.js';
 import { ConfigError } from '../../errors.js';
 import type { Accelerator, Vm } from '../accelerator.js';
 import { ByteRing } from '../byte-ring.js';
@@ -30,6 +32,7 @@ import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
 import { runLoop } from './run-loop.js';
 import { serializeError } from './serialize-error.js';
+import { addDisk, addRng, hostEntropy, seededEntropy } from './virtio-devices.js';
 import { SerialInput } from './serial-input.js';
 
 /** What the machine worker needs of its host. */
@@ -39,6 +42,8 @@ export interface WorkerHost {
   receive(): ToWorker | undefined;
   interrupt: Interrupter;
   loadAccelerator(setup: WorkerSetup): Promise<Accelerator>;
+  /** @throws ConfigError that says why it cannot be had */
+  openDisk(path: string, readOnly: boolean): Promise<BlockFile>;
   /** The default export of a device module. */
   loadDevice(url: string): Promise<(context: DeviceContext, options: unknown) => Device>;
 }
@@ -69,6 +74,7 @@ export class MachineWorker {
   private readonly inputs: readonly SerialInput[];
   private readonly remotes: readonly RemoteDevice[];
   private readonly probeFlow: FlowLimit;
+  private readonly disks: BlockBackend[] = [];
   private probes: readonly InstalledProbe[] = [];
   private vm!: Vm;
   private further!: FurtherVcpus;
@@ -95,6 +101,7 @@ export class MachineWorker {
         (ring, port) => new RingSink(ring, () => host.post({ type: 'output', port })),
       ),
       debugConsole: new RingSink(setup.debugConsole, () => host.post({ type: 'output', port: 'debug' })),
+      pci: setup.pci,
     });
     this.inputs = setup.serialIn.map(buffer => new SerialInput(new ByteRing(buffer)));
     this.board.uarts.forEach((uart, port) => (uart.onRxSpace = () => this.feed(port)));
@@ -113,6 +120,7 @@ export class MachineWorker {
       const create = await host.loadDevice(module);
       this.board.add(create(this.board, options));
     }
+    await this.addVirtioDevices();
     const accelerator = await host.loadAccelerator(setup);
     this.vm = accelerator.createVm({
       memory: this.memory,
@@ -135,7 +143,21 @@ export class MachineWorker {
     } finally {
       this.further.stop();
       this.vm.close();
+      for (const disk of this.disks) disk.close();
     }
+  }
+
+  /** Devices on the PCI bus, which then has its addresses assigned as by firmware. */
+  private async addVirtioDevices(): Promise<void> {
+    const { setup, host, board } = this;
+    for (const [index, disk] of setup.disks.entries()) {
+      const file = await host.openDisk(disk.file, disk.readOnly || disk.snapshot);
+      this.disks.push(addDisk(board, index, disk, file));
+    }
+    if (setup.rng) {
+      addRng(board, setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy);
+    }
+    if (board.pci) assignResources(board.pci);
   }
 
   private runMachine(boot: BootState): void {

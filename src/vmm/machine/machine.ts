@@ -135,6 +135,9 @@ export class Machine {
       debugConsole,
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
+      pci: options.pci,
+      disks: options.disks,
+      rng: options.rng,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
       done: this.done[0].buffer,
@@ -482,10 +485,11 @@ interface MachineParts {
 /** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
 function writeFirmwareTables(
   memory: GuestMemory,
-  { cpus, serialPorts, acpi }: CheckedOptions,
+  { cpus, serialPorts, acpi, pci }: CheckedOptions,
 ): number | undefined {
-  writeMpTable(memory, cpus);
-  return acpi ? writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts) }) : undefined;
+  writeMpTable(memory, cpus, pci);
+  if (!acpi) return undefined;
+  return writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts), pci });
 }
 
 async function prepareAccelerator(

@@ -7,6 +7,7 @@ import {
   type InstructionCounting,
 } from '../instruction-time.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
+import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
 
 /** A file, by path or by its bytes. */
@@ -82,6 +83,12 @@ export interface MachineOptions {
   readonly serialPorts?: number;
   /** Describe the machine by ACPI tables; true by default. Without them there is the MP table alone. */
   readonly acpi?: boolean;
+  /** A PCI bus; true by default. Disks and other virtio devices need it. */
+  readonly pci?: boolean;
+  /** Disks, in the order in which the guest finds them. */
+  readonly disks?: readonly DiskOption[];
+  /** A source of entropy for the guest, virtio-rng; false by default. */
+  readonly rng?: boolean;
   readonly devices?: readonly DeviceOption[];
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
@@ -112,7 +119,7 @@ export function parseSize(size: number | string): number {
 }
 
 /** The options with every default filled in and every value checked that can be checked without the host. */
-export interface CheckedOptions extends Omit<MachineOptions, 'icount'> {
+export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks'> {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
   readonly cpus: number;
@@ -121,6 +128,9 @@ export interface CheckedOptions extends Omit<MachineOptions, 'icount'> {
   readonly serialPorts: number;
   readonly append: string;
   readonly acpi: boolean;
+  readonly pci: boolean;
+  readonly disks: readonly CheckedDisk[];
+  readonly rng: boolean;
 }
 
 /** @throws ConfigError that names the first option that makes no sense */
@@ -132,6 +142,8 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     serialPorts = 1,
     append = '',
     acpi = true,
+    pci = true,
+    rng = false,
     timeoutMs,
   } = options;
   requireWhole('cpus', cpus, 1, 254);
@@ -144,7 +156,9 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
   options.devices?.forEach(checkDevice);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  return { ...options, memoryBytes, cpus, accel, boot, icount, serialPorts, append, acpi };
+  const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus));
+  if (!pci && (disks.length > 0 || rng)) throw new ConfigError('disks and rng need the PCI bus');
+  return { ...options, memoryBytes, cpus, accel, boot, icount, serialPorts, append, acpi, pci, disks, rng };
 }
 
 function checkCounting({ icount, accel, kvmDevice }: MachineOptions): CheckedInstructionCounting | undefined {

@@ -4,6 +4,7 @@ import type { ProbeBatch } from '../bus/probe-batch.js';
 import type { ProbeFilter } from '../bus/probe.js';
 import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import type { CheckedDisk } from './disk-options.js';
 import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { RunEnd } from '../run-result.js';
@@ -49,6 +50,11 @@ export interface WorkerSetup {
   readonly debugConsole: SharedArrayBuffer;
   readonly remoteDevices: readonly RemoteDeviceSetup[];
   readonly moduleDevices: readonly ModuleDeviceSetup[];
+  /** The machine has a PCI bus. */
+  readonly pci: boolean;
+  readonly disks: readonly CheckedDisk[];
+  /** The machine has an entropy device. */
+  readonly rng: boolean;
   /** One block for the answers of all remote devices: the machine waits for one at a time. */
   readonly remoteReply: SharedArrayBuffer;
   /** Limits the batches of probe events that are under way to {@link MAX_PROBE_BATCHES}. */

@@ -3,8 +3,8 @@ import { dsdt } from '../../../src/acpi/dsdt.js';
 import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
 import { expectHeader, hexOf } from './bytes.js';
 
-function amlOf(cpus: number, ports: number): string {
-  return hexOf(dsdt({ cpus, serialPorts: COM_PORTS.slice(0, ports) }).subarray(36));
+function amlOf(cpus: number, ports: number, pci = false): string {
+  return hexOf(dsdt({ cpus, serialPorts: COM_PORTS.slice(0, ports), pci }).subarray(36));
 }
 
 function count(text: string, part: string): number {
@@ -18,7 +18,7 @@ const UID = '08 5f 55 49 44';
 /** What iasl reads in it, iasl.test.ts says. */
 describe('the DSDT', () => {
   it('has 64-bit integers', () => {
-    expectHeader(dsdt({ cpus: 1, serialPorts: [] }), 'DSDT', 2);
+    expectHeader(dsdt({ cpus: 1, serialPorts: [], pci: true }), 'DSDT', 2);
   });
 
   it('announces S5 with the SLP_TYP that powers off', () => {
@@ -42,6 +42,11 @@ describe('the DSDT', () => {
     expect(count(aml, '47 01 70 00 70 00 01 02 22 00 01 79 00')).toBe(1);
     expect(count(aml, '0c 41 d0 03 03')).toBe(1);
     expect(count(aml, '47 01 60 00 60 00 01 01 47 01 64 00 64 00 01 01 22 02 00 79 00')).toBe(1);
+  });
+
+  it('has the PCI host bridge where there is a PCI bus', () => {
+    const bridge = '0c 41 d0 0a 03';
+    expect([count(amlOf(1, 1), bridge), count(amlOf(1, 1, true), bridge)]).toEqual([0, 1]);
   });
 
   it.each([0, 1, 2, 3, 4])('has %i serial ports', ports => {

@@ -34,7 +34,7 @@ describe.skipIf(!IASL)(TITLE, () => {
     { cpus: 4, ports: 4 },
     { cpus: 254, ports: 2 },
   ])('with $cpus CPUs and $ports serial ports', ({ cpus, ports }) => {
-    const { tables, rsdp } = buildAcpiTables({ cpus, serialPorts: COM_PORTS.slice(0, ports) });
+    const { tables, rsdp } = buildAcpiTables({ cpus, serialPorts: COM_PORTS.slice(0, ports), pci: true });
     const bytesOf = (name: string): Uint8Array => tables.find(each => each.name === name)!.bytes;
     const gpaOf = (name: string): string =>
       tables
@@ -42,7 +42,7 @@ describe.skipIf(!IASL)(TITLE, () => {
         .gpa.toString(16)
         .toUpperCase();
 
-    it.each(['DSDT', 'FADT', 'MADT', 'RSDT', 'XSDT'])('reads %s and writes it again', async name => {
+    it.each(['DSDT', 'FADT', 'MADT', 'MCFG', 'RSDT', 'XSDT'])('reads %s and writes it again', async name => {
       await roundTrip(bytesOf(name));
     });
 
@@ -69,7 +69,7 @@ describe.skipIf(!IASL)(TITLE, () => {
   });
 
   it('reads the DSDT as it is meant', async () => {
-    const { tables } = buildAcpiTables({ cpus: 2, serialPorts: COM_PORTS.slice(0, 3) });
+    const { tables } = buildAcpiTables({ cpus: 2, serialPorts: COM_PORTS.slice(0, 3), pci: true });
     const source = await roundTrip(tables.find(({ name }) => name === 'DSDT')!.bytes);
     const expected = [
       'DefinitionBlock ("", "DSDT", 2, "TSVMM ", "TSVMMPC ", 0x00000001)',
@@ -82,6 +82,10 @@ describe.skipIf(!IASL)(TITLE, () => {
       'Device (COM1) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, One) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x03F8, 0x03F8, 0x01, 0x08, ) IRQ (Edge, ActiveHigh, Shared, ) {4} }) }',
       'Device (COM2) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, 0x02) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x02F8, 0x02F8, 0x01, 0x08, ) IRQNoFlags () {3} }) }',
       'Device (COM3) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, 0x03) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x03E8, 0x03E8, 0x01, 0x08, ) IRQ (Edge, ActiveHigh, Shared, ) {4} }) }',
+      'Device (PCI0) { Name (_HID, EisaId ("PNP0A03") ) Name (_UID, Zero) Name (_BBN, Zero)',
+      'WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode, 0x0000, 0x0000, 0x0000, 0x0000, 0x0001, ,, ) IO (Decode16, 0x0CF8, 0x0CF8, 0x01, 0x08, ) WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange, 0x0000, 0xC000, 0xFFFF, 0x0000, 0x4000, ,, , TypeStatic, DenseTranslation) DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite, 0x00000000, 0xC0000000, 0xDFFFFFFF, 0x00000000, 0x20000000, ,, , AddressRangeMemory, TypeStatic)',
+      'Package (0x04) { 0x0002FFFF, Zero, Zero, 0x05 }, Package (0x04) { 0x0002FFFF, One, Zero, 0x0A }',
+      'Device (ECAM) { Name (_HID, EisaId ("PNP0C02") ) Name (_UID, Zero) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xE0000000, 0x00100000, ) }) }',
     ];
     for (const part of expected) expect(source).toContain(part);
   });

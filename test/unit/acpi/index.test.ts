@@ -32,7 +32,7 @@ function range({ tables }: AcpiTables): { readonly from: number; readonly to: nu
 
 describe('the ACPI tables in memory', () => {
   const memory = GuestMemory.allocate(2 * MIB);
-  const rsdp = writeAcpiTables(memory, { cpus: 3, serialPorts: COM_PORTS.slice(0, 1) });
+  const rsdp = writeAcpiTables(memory, { cpus: 3, serialPorts: COM_PORTS.slice(0, 1), pci: true });
 
   it('are found by their root pointer, which is returned too', () => {
     expect(scanForRsdp(memory)).toBe(rsdp);
@@ -44,7 +44,7 @@ describe('the ACPI tables in memory', () => {
     const short = Array.from(new Uint32Array(rsdt.slice(36).buffer));
     const long = Array.from(new BigUint64Array(xsdt.slice(36).buffer), Number);
     expect(long).toEqual(short);
-    expect(long.map(gpa => textAt(memory, gpa, 4))).toEqual(['FACP', 'APIC']);
+    expect(long.map(gpa => textAt(memory, gpa, 4))).toEqual(['FACP', 'APIC', 'MCFG']);
 
     const [fadt] = long;
     expect(textAt(memory, memory.read32(fadt + 36), 4)).toBe('FACS');
@@ -57,13 +57,14 @@ describe('the ACPI tables in memory', () => {
 
 describe('the place of the tables', () => {
   it.each([1, 4, 254])('is reserved memory below 1 MiB, without overlaps, with %i CPUs', cpus => {
-    const built = buildAcpiTables({ cpus, serialPorts: COM_PORTS });
+    const built = buildAcpiTables({ cpus, serialPorts: COM_PORTS, pci: true });
     expect(built.tables.map(({ name }) => name)).toEqual([
       'RSDP',
       'FACS',
       'DSDT',
       'FADT',
       'MADT',
+      'MCFG',
       'RSDT',
       'XSDT',
     ]);
@@ -79,12 +80,12 @@ describe('the place of the tables', () => {
 
   it.each([1, 41, 254])('is not the MP table’s, with %i CPUs', cpus => {
     const memory = GuestMemory.allocate(2 * MIB);
-    writeMpTable(memory, cpus);
-    const { from, to } = range(buildAcpiTables({ cpus, serialPorts: COM_PORTS }));
+    writeMpTable(memory, cpus, true);
+    const { from, to } = range(buildAcpiTables({ cpus, serialPorts: COM_PORTS, pci: true }));
     expect(memory.bytes(from, to - from).every(byte => byte === 0)).toBe(true);
   });
 
   it.each([0, 255, -1, 1.5, NaN])('is not had with %d CPUs', cpus => {
-    expect(() => buildAcpiTables({ cpus, serialPorts: [] })).toThrow(ConfigError);
+    expect(() => buildAcpiTables({ cpus, serialPorts: [], pci: true })).toThrow(ConfigError);
   });
 });

@@ -114,6 +114,16 @@ export class Chain {
     return copied;
   }
 
+  /** The device has written the first `length` bytes of the writable part: the guest executes what is there now. */
+  written(length: number): void {
+    let rest = length;
+    for (let i = this.readable; i < this.count && rest > 0; i++) {
+      const part = Math.min(rest, this.lengths[i]);
+      this.memory.written(this.addresses[i], part);
+      rest -= part;
+    }
+  }
+
   /** Writes one byte into the writable part, at `offset`, which must be inside it. */
   write8(offset: number, value: number): void {
     let skip = offset;

@@ -183,7 +183,10 @@ export abstract class Virtqueue {
   }
 
   private finish(chain: Chain, written: number): void {
-    if (!this.failed) this.put(chain, written);
+    if (!this.failed) {
+      chain.written(written);
+      this.put(chain, written);
+    }
     this.free.push(chain);
   }
 }

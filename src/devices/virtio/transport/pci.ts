@@ -1,4 +1,4 @@
-import type { AccessSize, BusTarget, Device, DeviceState } from '../../../vmm/device.js';
+import type { AccessSize, BusTarget, DeviceState } from '../../../vmm/device.js';
 import type { PciIdentity } from '../../pci/header.js';
 import { PciFunction, type PciHost } from '../../pci/function.js';
 import { Msix } from '../../pci/msix.js';
@@ -55,9 +55,7 @@ export interface VirtioPciOptions extends VirtioDeviceOptions {
 }
 
 /** A virtio device on the PCI bus (virtio 1.3, 4.1), by the modern interface, the legacy one, or both. */
-export class VirtioPci extends PciFunction implements Device, DriverInterrupts {
-  /** Its ranges are where its base address registers say. */
-  readonly ranges = [];
+export class VirtioPci extends PciFunction implements DriverInterrupts {
   readonly device: VirtioDevice;
   readonly msix: Msix;
   deviceFeatureSelect = 0;
@@ -147,9 +145,9 @@ export class VirtioPci extends PciFunction implements Device, DriverInterrupts {
     if (length === size) target?.write(at, size, value);
   }
 
-  reset(): void {
+  override reset(): void {
     this.device.reset();
-    this.resetFunction();
+    super.reset();
     this.msix.reset();
     this.deviceFeatureSelect = 0;
     this.driverFeatureSelect = 0;
@@ -157,9 +155,9 @@ export class VirtioPci extends PciFunction implements Device, DriverInterrupts {
     this.resetInterrupts();
   }
 
-  save(): DeviceState {
+  override save(): DeviceState {
     return {
-      function: this.saveFunction(),
+      function: super.save(),
       device: this.device.save(),
       msix: this.msix.save(),
       selects: [this.deviceFeatureSelect, this.driverFeatureSelect, this.queueSelect],
@@ -169,9 +167,9 @@ export class VirtioPci extends PciFunction implements Device, DriverInterrupts {
     } satisfies VirtioPciState;
   }
 
-  load(state: DeviceState): void {
+  override load(state: DeviceState): void {
     const saved = state as VirtioPciState;
-    this.loadFunction(saved.function);
+    super.load(saved.function);
     this.msix.load(saved.msix);
     [this.deviceFeatureSelect, this.driverFeatureSelect, this.queueSelect] = saved.selects;
     this.configVector = saved.configVector;

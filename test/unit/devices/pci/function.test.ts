@@ -210,12 +210,12 @@ describe('interrupts and state', () => {
     machine.writeConfig(SLOT, BAR0, 0xc000_0000);
     machine.writeConfig(SLOT, COMMAND, 2, 2);
     card.setIntx(true);
-    const state = structuredClone(card.saveFunction());
-    card.resetFunction();
+    const state = structuredClone(card.save());
+    card.reset();
     expect(machine.mmio.at(0xc000_0000)).toBeUndefined();
     expect(machine.lines.get(19)).toBe(false);
     expect(machine.readConfig(SLOT, BAR0)).toBe(0);
-    card.loadFunction(state);
+    card.load(state);
     expect(machine.mmio.at(0xc000_0000)?.owner).toBe('card');
     expect(machine.lines.get(19)).toBe(true);
   });

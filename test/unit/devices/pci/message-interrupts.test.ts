@@ -118,11 +118,11 @@ describe('MSI-X', () => {
     program(1, 0x11, 1);
     control(ENABLE);
     msix.raise(1);
-    const state = structuredClone({ card: card.saveFunction(), msix: msix.save() });
-    card.resetFunction();
+    const state = structuredClone({ card: card.save(), msix: msix.save() });
+    card.reset();
     msix.reset();
     expect(msix.enabled).toBe(false);
-    card.loadFunction(state.card);
+    card.load(state.card);
     msix.load(state.msix);
     machine.mmio.write(BAR + 16 + 12, 4, 0);
     expect(machine.messages).toEqual([[APIC, 0x11]]);

@@ -40,9 +40,9 @@ function sum(bytes: readonly number[]): number {
   return bytes.reduce((total, byte) => total + byte, 0) & 0xff;
 }
 
-function tableFor(cpus: number) {
+function tableFor(cpus: number, pci = false) {
   const memory = GuestMemory.allocate(2 * MIB);
-  writeMpTable(memory, cpus);
+  writeMpTable(memory, cpus, pci);
   return readTable(memory);
 }
 
@@ -65,13 +65,13 @@ describe('the MP table', () => {
   });
 
   it('has the ISA bus and one IOAPIC with the next id', () => {
-    expect(ofType(1)).toEqual([[1, 0, ...ascii('ISA   ')]]);
+    expect(ofType(1)).toEqual([[1, 1, ...ascii('ISA   ')]]);
     expect(ofType(2)).toEqual([[2, 2, 0x20, 1, 0, 0, 0xc0, 0xfe]]);
   });
 
   it('has the ISA interrupts, the timer on pin 2', () => {
     const wires = ofType(3).map(([, kind, low, high, bus, irq, apic, pin]) => {
-      expect([kind, low, high, bus, apic]).toEqual([0, 0, 0, 0, 2]);
+      expect([kind, low, high, bus, apic]).toEqual([0, 0, 0, 1, 2]);
       return [irq, pin];
     });
     expect(wires).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(irq => [irq, irq || 2]));
@@ -79,9 +79,24 @@ describe('the MP table', () => {
 
   it('has the PIC on LINT0 and NMI on LINT1 of all processors', () => {
     expect(ofType(4)).toEqual([
-      [4, 3, 0, 0, 0, 0, 0xff, 0],
-      [4, 1, 0, 0, 0, 0, 0xff, 1],
+      [4, 3, 0, 0, 1, 0, 0xff, 0],
+      [4, 1, 0, 0, 1, 0, 0xff, 1],
     ]);
+  });
+
+  it('has the PCI bus and INTA# of its slots, level-triggered, instead of the ISA interrupts on those pins', () => {
+    const { entries: all } = tableFor(2, true);
+    expect(all.filter(([type]) => type === 1)).toEqual([
+      [1, 0, ...ascii('PCI   ')],
+      [1, 1, ...ascii('ISA   ')],
+    ]);
+    const interrupts = all.filter(([type]) => type === 3);
+    const isa = interrupts.filter(([, , , , bus]) => bus === 1).map(([, , , , , irq]) => irq);
+    expect(isa).toEqual([0, 1, 3, 4, 6, 7, 8, 9, 12, 13, 14, 15]);
+    const pci = interrupts.filter(([, , , , bus]) => bus === 0);
+    expect(pci.map(([, , flags, , , source, , pin]) => [flags, source, pin])).toEqual(
+      Array.from({ length: 32 }, (_, slot) => [0x0f, slot * 4, [10, 11, 5][slot % 3]]),
+    );
   });
 
   it('fits into its kibibyte with up to 40 processors', () => {
@@ -98,6 +113,6 @@ describe('the MP table', () => {
   });
 
   it.each([0, -1, 255, 1.5, NaN])('refuses %d processors', cpus => {
-    expect(() => writeMpTable(GuestMemory.allocate(2 * MIB), cpus)).toThrow(ConfigError);
+    expect(() => writeMpTable(GuestMemory.allocate(2 * MIB), cpus, true)).toThrow(ConfigError);
   });
 });

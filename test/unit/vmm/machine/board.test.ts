@@ -15,6 +15,7 @@ function board(memory = GuestMemory.allocate(2 << 20), ports = 1): Board {
     power: new PowerSwitch(() => undefined),
     serial: Array.from({ length: ports }, () => sink),
     debugConsole: sink,
+    pci: true,
   });
 }
 

@@ -57,6 +57,9 @@ describe('options', () => {
       serialPorts: 1,
       append: '',
       acpi: true,
+      pci: true,
+      disks: [],
+      rng: false,
     });
   });
 
@@ -95,7 +98,34 @@ describe('options', () => {
       exitOn: /login/,
       devices: [{ port: 0xffff, size: 1, irq: 23, device: {} }],
     } satisfies MachineOptions;
-    expect(checkOptions(options)).toEqual({ ...options, memoryBytes: 2 ** 30 });
+    expect(checkOptions(options)).toEqual({
+      ...options,
+      memoryBytes: 2 ** 30,
+      pci: true,
+      disks: [],
+      rng: false,
+    });
+  });
+
+  it('give a disk as many queues as there are vCPUs, and refuse disks that make no sense', () => {
+    const [disk] = checkOptions({ kernel, cpus: 3, disks: [{ file: 'disk.img' }] }).disks;
+    expect(disk).toEqual({
+      file: 'disk.img',
+      readOnly: false,
+      snapshot: false,
+      serial: '',
+      interface: 'transitional',
+      queues: 3,
+    });
+    const refused: readonly (readonly [MachineOptions['disks'], RegExp])[] = [
+      [[{ file: '' }], /needs the path/],
+      [[{ file: 'd', serial: 'x'.repeat(21) }], /20 ASCII characters/],
+      [[{ file: 'd', serial: 'Zähler' }], /20 ASCII characters/],
+      [[{ file: 'd', queues: 65 }], /1 to 64 queues, not 65/],
+      [[{ file: 'd', queues: NaN }], /1 to 64 queues/],
+    ];
+    for (const [disks, why] of refused) expect(() => checkOptions({ kernel, disks })).toThrow(why);
+    expect(() => checkOptions({ kernel, pci: false, rng: true })).toThrow(/need the PCI bus/);
   });
 
   const device = {};
