@@ -23,6 +23,7 @@ export type {
   ModuleOption,
 } from './vmm/machine/options.js';
 export type { AcceleratorChoice } from './vmm/machine/host.js';
+export type { DiskOption } from './vmm/machine/disk-options.js';
 export type { DeviceContext } from './vmm/machine/board.js';
 export type { EndReason, RunEnd, RunResult } from './vmm/run-result.js';
 export type { ProbeEvent, ProbeFilter } from './vmm/bus/probe.js';

@@ -67,7 +67,22 @@ static inline uint64_t mmio_read64(uintptr_t address)
   return value;
 }
 
+static inline void mmio_write8(uintptr_t address, uint8_t value)
+{
+  __asm__ volatile("movb %0, (%1)" : : "q"(value), "r"(address) : "memory");
+}
+
+static inline void mmio_write16(uintptr_t address, uint16_t value)
+{
+  __asm__ volatile("movw %0, (%1)" : : "r"(value), "r"(address) : "memory");
+}
+
 static inline void mmio_write32(uintptr_t address, uint32_t value)
 {
   __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory");
+}
+
+static inline void mmio_write64(uintptr_t address, uint64_t value)
+{
+  __asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(address) : "memory");
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../../src/errors.js';
+import type { DiskOption } from '../../../../src/vmm/machine/disk-options.js';
 import { checkOptions, parseSize, type MachineOptions } from '../../../../src/vmm/machine/options.js';
 
 describe('a size', () => {
@@ -117,7 +118,7 @@ describe('options', () => {
       interface: 'transitional',
       queues: 3,
     });
-    const refused: readonly (readonly [MachineOptions['disks'], RegExp])[] = [
+    const refused: readonly (readonly [readonly DiskOption[], RegExp])[] = [
       [[{ file: '' }], /needs the path/],
       [[{ file: 'd', serial: 'x'.repeat(21) }], /20 ASCII characters/],
       [[{ file: 'd', serial: 'Zähler' }], /20 ASCII characters/],
