@@ -1,18 +1,16 @@
 import { expect, it } from 'vitest';
-import { compareForms } from './campaign.js';
+import type { Mismatch } from './campaign.js';
+import { CAMPAIGNS } from './campaigns.js';
 import { CoreRunner } from './core-runner.js';
-import { INTEGER_FORMS } from './integer-forms.js';
+import { describeMismatch, encodeLine, minimize } from './corpus.js';
+import { Batch } from './layout.js';
 import { NativeRunner } from './native.js';
-import { FLOAT_FORMS, VECTOR_FORMS } from './vector-forms.js';
-import { Random } from './random.js';
-import { randomX87 } from './x87-cases.js';
-import { compareX87Cases, x87Comparable } from './x87-compare.js';
-import { X87_FORMS } from './x87-forms.js';
+import { compareX87 } from './x87-compare.js';
 
 const seconds = Number(process.env['CPU_FUZZ_SECONDS'] ?? 0);
+const limit = Number(process.env['CPU_FUZZ_CASES'] ?? Infinity);
 const seed = Number(process.env['CPU_FUZZ_SEED'] ?? 1);
-const FORMS = [INTEGER_FORMS, VECTOR_FORMS, FLOAT_FORMS, X87_FORMS];
-const CASES = 20_000;
+const CASES = 50_000;
 
 /** Run by `npm run fuzz:cpu`, which gives it its time. */
 it.runIf(seconds > 0)(
@@ -21,22 +19,28 @@ it.runIf(seconds > 0)(
     const native = new NativeRunner();
     const core = new CoreRunner();
     const end = performance.now() + seconds * 1000;
-    const found: string[] = [];
-    const rounds = FORMS.length + (x87Comparable() ? 1 : 0);
+    const found: Mismatch[] = [];
+    const counts = new Map<string, number>();
     let round = 0;
-    while (performance.now() < end) {
-      const turn = round % rounds;
-      if (turn < FORMS.length) {
-        found.push(...compareForms({ native, core, forms: FORMS[turn], seed: seed + round, cases: CASES }));
-      } else {
-        const random = new Random(seed + round);
-        const cases = Array.from({ length: CASES }, () => randomX87(random));
-        found.push(...compareX87Cases(native, core, cases).found);
-      }
-      round++;
+    for (; performance.now() < end && round * CASES < limit; round++) {
+      const [name, compare] = CAMPAIGNS[round % CAMPAIGNS.length];
+      const before = found.length;
+      found.push(...compare({ native, core, seed: seed + round, cases: CASES }));
+      counts.set(name, (counts.get(name) ?? 0) + CASES);
+      if (found.length > before) console.log(`${name}: ${found.length - before} differences`);
     }
-    console.log(`${round * CASES} cases from seed ${seed}, ${found.length} differences`);
-    expect(found.slice(0, 40)).toEqual([]);
+    const each = [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
+    console.log(`${round * CASES} cases from seed ${seed} (${each}): ${found.length} differences`);
+    if (found.length > 0) console.log('Lines for test/cpu-oracle/corpus.jsonl:');
+    const single = new Batch(1);
+    for (const mismatch of found.slice(0, 20)) {
+      const smallest = minimize(mismatch, test => {
+        single.cases[0].copyFrom(test);
+        return compareX87(test, native.run(single)[0], core.run(test)).lines;
+      });
+      console.log(encodeLine(smallest));
+    }
+    expect(found.map(describeMismatch)).toEqual([]);
   },
-  (seconds + 60) * 1000,
+  (seconds + 600) * 1000,
 );

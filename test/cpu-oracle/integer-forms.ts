@@ -17,17 +17,18 @@ const add = (opcode: number[], options: Partial<Form> = {}): void => {
 
 for (const op of range(0, 7)) {
   const undefinedFlags = [1, 4, 6].includes(op) ? AF : 0;
-  for (const low of range(0, 3)) add([op * 8 + low], { modrm: true, undefinedFlags });
+  for (const low of range(0, 3))
+    add([op * 8 + low], { modrm: true, undefinedFlags, lockable: op < 7 && low < 2 });
   add([op * 8 + 4], { immediate: 1, undefinedFlags });
   add([op * 8 + 5], { immediate: 'z', undefinedFlags });
-  add([0x80], { modrm: true, reg: op, immediate: 1, undefinedFlags });
-  add([0x81], { modrm: true, reg: op, immediate: 'z', undefinedFlags });
-  add([0x83], { modrm: true, reg: op, immediate: 1, undefinedFlags });
+  add([0x80], { modrm: true, reg: op, immediate: 1, undefinedFlags, lockable: op < 7 });
+  add([0x81], { modrm: true, reg: op, immediate: 'z', undefinedFlags, lockable: op < 7 });
+  add([0x82], { modrm: true, reg: op, immediate: 1, undefinedFlags, mode: 1 });
+  add([0x83], { modrm: true, reg: op, immediate: 1, undefinedFlags, lockable: op < 7 });
   for (const opcode of [0xc0, 0xc1])
-    add([opcode], { modrm: true, reg: op, immediate: 1, shift: true, undefinedFlags: SHIFT });
+    add([opcode], { modrm: true, reg: op, immediate: 1, undefinedFlags: SHIFT });
   for (const opcode of [0xd0, 0xd1]) add([opcode], { modrm: true, reg: op, undefinedFlags: AF });
-  for (const opcode of [0xd2, 0xd3])
-    add([opcode], { modrm: true, reg: op, shift: true, undefinedFlags: SHIFT });
+  for (const opcode of [0xd2, 0xd3]) add([opcode], { modrm: true, reg: op, undefinedFlags: SHIFT });
 }
 for (const opcode of [0x84, 0x85]) add([opcode], { modrm: true, undefinedFlags: AF });
 for (const opcode of [0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x63]) add([opcode], { modrm: true });
@@ -49,11 +50,12 @@ add([0x0f, 0xaf], { modrm: true, undefinedFlags: SF | ZF | AF | PF });
 for (const opcode of [0xf6, 0xf7]) {
   for (const reg of [0, 1])
     add([opcode], { modrm: true, reg, immediate: opcode === 0xf6 ? 1 : 'z', undefinedFlags: AF });
-  for (const reg of [2, 3]) add([opcode], { modrm: true, reg });
+  for (const reg of [2, 3]) add([opcode], { modrm: true, reg, lockable: true });
   for (const reg of [4, 5]) add([opcode], { modrm: true, reg, undefinedFlags: SF | ZF | AF | PF });
   for (const reg of [6, 7]) add([opcode], { modrm: true, reg, undefinedFlags: ALL });
 }
-for (const opcode of [0xfe, 0xff]) for (const reg of [0, 1]) add([opcode], { modrm: true, reg });
+for (const opcode of [0xfe, 0xff])
+  for (const reg of [0, 1]) add([opcode], { modrm: true, reg, lockable: true });
 add([0xff], { modrm: true, reg: 6 });
 for (const opcode of [0xc6, 0xc7])
   add([opcode], { modrm: true, reg: 0, immediate: opcode === 0xc6 ? 1 : 'z' });
@@ -70,22 +72,45 @@ for (const opcode of [0xa3, 0xab, 0xb3, 0xbb])
   add([0x0f, opcode], { modrm: true, undefinedFlags: OF | SF | AF | PF });
 for (const reg of range(4, 7))
   add([0x0f, 0xba], { modrm: true, reg, immediate: 1, undefinedFlags: OF | SF | AF | PF });
-for (const opcode of [0xbc, 0xbd])
-  add([0x0f, opcode], { modrm: true, noRep: true, undefinedFlags: ALL & ~ZF });
+for (const opcode of [0xbc, 0xbd]) add([0x0f, opcode], { modrm: true, undefinedFlags: ALL & ~ZF });
 for (const opcode of [0xa4, 0xac])
-  add([0x0f, opcode], { modrm: true, immediate: 1, shift: true, no16: true, undefinedFlags: SHIFT });
-for (const opcode of [0xa5, 0xad])
-  add([0x0f, opcode], { modrm: true, shift: true, no16: true, undefinedFlags: SHIFT });
+  add([0x0f, opcode], { modrm: true, immediate: 1, no16: true, undefinedFlags: SHIFT });
+for (const opcode of [0xa5, 0xad]) add([0x0f, opcode], { modrm: true, no16: true, undefinedFlags: SHIFT });
+// Of 16 bits, they are defined for no more than 16.
+for (const opcode of [0xa4, 0xac])
+  add([0x0f, opcode], { modrm: true, immediate: 'count', undefinedFlags: SHIFT });
+for (const opcode of [0xa5, 0xad]) add([0x0f, opcode], { modrm: true, data: 'count', undefinedFlags: SHIFT });
 for (const opcode of [0xb6, 0xb7, 0xbe, 0xbf]) add([0x0f, opcode], { modrm: true });
-for (const opcode of [0xb0, 0xb1, 0xc0, 0xc1]) add([0x0f, opcode], { modrm: true });
-add([0x0f, 0xc7], { modrm: true, reg: 1 });
+for (const opcode of [0xb0, 0xb1, 0xc0, 0xc1]) add([0x0f, opcode], { modrm: true, lockable: true });
+add([0x0f, 0xc7], { modrm: true, reg: 1, lockable: true, aligned: true });
 add([0x0f, 0xb8], { modrm: true, mandatory: 0xf3 });
-add([0x0f, 0x38, 0xf0], { modrm: true, noRep: true });
-add([0x0f, 0x38, 0xf1], { modrm: true, noRep: true });
+add([0x0f, 0x38, 0xf0], { modrm: true });
+add([0x0f, 0x38, 0xf1], { modrm: true });
 add([0x0f, 0x38, 0xf0], { modrm: true, mandatory: 0xf2 });
 add([0x0f, 0x38, 0xf1], { modrm: true, mandatory: 0xf2 });
-add([0x0f, 0x1f], { modrm: true });
+for (const opcode of [0x0d, ...range(0x18, 0x1f)])
+  add([0x0f, opcode], { modrm: true, ...(opcode === 0x0d ? { operand: 'memory' as const } : {}) });
 add([0xc8], { immediate: 'enter' });
+add([0x90], { mandatory: 0xf3 });
+add([0x0f, 0xc3], { modrm: true, operand: 'memory', no16: true });
+for (const [index, opcode] of [0xa0, 0xa1, 0xa2, 0xa3].entries())
+  add([opcode], { immediate: 'offset', no16: index % 2 === 0 });
+add([0x9b], { data: 'x87' });
 
-/** Integer instructions of user mode that do not branch. */
+// Only outside 64-bit mode.
+for (const opcode of [0x27, 0x2f]) add([opcode], { mode: 1, undefinedFlags: OF });
+for (const opcode of [0x37, 0x3f]) add([opcode], { mode: 1, undefinedFlags: OF | SF | ZF | PF });
+for (const opcode of [0xd4, 0xd5]) add([opcode], { mode: 1, immediate: 1, undefinedFlags: OF | AF | CF });
+for (const r of range(0, 15)) add([0x40 + r], { mode: 1 });
+for (const opcode of [0x60, 0x61, 0xd6]) add([opcode], { mode: 1 });
+add([0x62], { mode: 1, modrm: true, operand: 'memory' });
+add([0x62], { mode: 1, modrm: true, operand: 'memory', data: 'code' });
+// They do not exist in 64-bit mode.
+for (const opcode of [
+  0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x9a, 0xce, 0xd4, 0xd5, 0xd6,
+  0xea,
+])
+  add([opcode], { mode: 0 });
+
+/** Integer instructions of user mode that neither branch nor load segment registers. */
 export const INTEGER_FORMS: readonly Form[] = forms;

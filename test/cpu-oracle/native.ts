@@ -3,32 +3,39 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CASE_SIZE, RESULT_SIZE, decodeResult, encodeCase, type Outcome, type TestCase } from './layout.js';
+import { Outcome, RESULT_SIZE, type Batch } from './layout.js';
 
 /** Executes cases on the host's processor: native.c, compiled once a process. */
 export class NativeRunner {
   private readonly program: string;
+  private outcomes: readonly Outcome[] = [];
+  private results = new Uint8Array(0);
 
   constructor() {
     const source = join(dirname(fileURLToPath(import.meta.url)), 'native.c');
     this.program = join(mkdtempSync(join(tmpdir(), 'cpu-oracle-')), 'native');
-    execFileSync('gcc', ['-O1', '-Wall', '-Wextra', '-o', this.program, source]);
+    execFileSync('gcc', ['-O1', '-fno-stack-protector', '-Wall', '-Wextra', '-o', this.program, source]);
   }
 
-  run(cases: readonly TestCase[]): Outcome[] {
-    const input = new Uint8Array(cases.length * CASE_SIZE);
-    const view = new DataView(input.buffer);
-    cases.forEach((test, i) => encodeCase(test, view, i * CASE_SIZE));
-    const { stdout, status, signal } = spawnSync(this.program, {
-      input,
-      maxBuffer: cases.length * RESULT_SIZE + 65536,
+  /** @returns what became of the first `count` cases, valid until the next call */
+  run(batch: Batch, count: number = batch.cases.length): readonly Outcome[] {
+    const size = count * RESULT_SIZE;
+    const { stdout, stderr, status, signal } = spawnSync(this.program, {
+      input: batch.encoded(count),
+      maxBuffer: size + 65536,
     });
-    if (status !== 0 || stdout.length !== cases.length * RESULT_SIZE) {
+    if (status !== 0 || stdout.length !== size) {
+      const done = Math.floor(stdout.length / RESULT_SIZE);
       throw new Error(
-        `the native runner stopped with ${status ?? signal} after ${stdout.length / RESULT_SIZE} cases`,
+        `the native runner stopped with ${status ?? signal} after ${done} cases: ${stderr.toString()}`,
       );
     }
-    const results = new DataView(stdout.buffer, stdout.byteOffset, stdout.length);
-    return cases.map((_, i) => decodeResult(results, i * RESULT_SIZE));
+    if (this.results.length < size) {
+      this.results = new Uint8Array(size);
+      const { buffer } = this.results;
+      this.outcomes = Array.from({ length: count }, (_, i) => new Outcome(buffer, i * RESULT_SIZE));
+    }
+    this.results.set(stdout);
+    return this.outcomes;
   }
 }

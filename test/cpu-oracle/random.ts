@@ -28,17 +28,58 @@ export class Random {
     return from[this.below(from.length)];
   }
 
-  /** 64 bits, often at an edge. */
-  word(): bigint {
+  fill(words: Uint32Array): void {
+    for (let i = 0; i < words.length; i++) words[i] = this.next();
+  }
+
+  /** 32 bits, often at an edge. */
+  word32(): number {
     switch (this.below(6)) {
       case 0:
-        return BigInt(this.below(256));
+        return this.below(256);
       case 1:
-        return BigInt.asUintN(64, -BigInt(this.below(256)));
+        return -this.below(256) >>> 0;
       case 2:
-        return BigInt.asUintN(64, (1n << BigInt(this.below(64))) + BigInt(this.below(3)) - 1n);
+        return ((1 << this.below(32)) + this.below(3) - 1) >>> 0;
       default:
-        return (BigInt(this.next()) << 32n) | BigInt(this.next());
+        return this.next();
     }
+  }
+
+  /** 64 bits, often at an edge, as words[at] and, above it, words[at + 1]. */
+  word64(words: Uint32Array, at: number): void {
+    let low = this.next();
+    let high = this.next();
+    switch (this.below(6)) {
+      case 0:
+        low &= 255;
+        high = 0;
+        break;
+      case 1:
+        low |= ~255;
+        high = -1;
+        break;
+      case 2: {
+        const n = this.below(64);
+        low = n < 32 ? 1 << n : 0;
+        high = n < 32 ? 0 : 1 << (n - 32);
+        const near = this.below(3) - 1;
+        // A borrow or carry out of the lower half.
+        if (near < 0 && low === 0) high -= 1;
+        if (near > 0 && low === -1) high += 1;
+        low += near;
+        break;
+      }
+      default:
+    }
+    words[at] = low;
+    words[at + 1] = high;
+  }
+
+  /** The same as a number. */
+  word(): bigint {
+    const words = new Uint32Array(2);
+    this.word64(words, 0);
+    return (BigInt(words[1]) << 32n) | BigInt(words[0]);
   }
 }

@@ -7,7 +7,6 @@ const add = (opcode: number[], options: Partial<Form> = {}): void => {
     immediate: 0,
     modrm: true,
     undefinedFlags: 0,
-    noRep: true,
     no16: true,
     aligned: true,
     ...options,
@@ -26,6 +25,9 @@ for (const opcode of [
   ...range(0x60, 0x6b), ...range(0x74, 0x76), ...range(0xd1, 0xd5), ...range(0xd8, 0xe5), ...range(0xe8, 0xef),
   ...range(0xf1, 0xf6), ...range(0xf8, 0xfe),
 ]) both([0x0f, opcode]); // prettier-ignore
+add([0x0f, 0x77], { modrm: false, data: 'x87' });
+both([0x0f, 0xf7], { operand: 'register', data: 'bytes at rdi', plainAddress: true });
+for (const mandatory of [0xf2, 0xf3]) add([0x0f, 0xd6], { mandatory, operand: 'register', data: 'x87' });
 for (const opcode of [0x6c, 0x6d, 0xd6]) add([0x0f, opcode], { mandatory: 0x66 });
 for (const opcode of [0x6f, 0x7f, 0x6e, 0x7e]) both([0x0f, opcode]);
 both([0x0f, 0xe7], { operand: 'memory' });
@@ -93,9 +95,8 @@ const float = (mandatory: number | undefined, opcode: number[], options: Partial
     modrm: true,
     undefinedFlags: 0,
     no16: true,
-    noRep: true,
     aligned: true,
-    ignoreMxcsr: true,
+    data: 'float',
     ...(mandatory === undefined ? {} : { mandatory }),
     ...options,
   });
@@ -104,6 +105,8 @@ for (const opcode of [0x51, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0xc2]) {
   for (const mandatory of [undefined, 0x66, 0xf3, 0xf2])
     float(mandatory, [0x0f, opcode], opcode === 0xc2 ? { immediate: 1 } : {});
 }
+for (const mandatory of [undefined, 0xf3])
+  for (const opcode of [0x52, 0x53]) float(mandatory, [0x0f, opcode], { approximate: true });
 for (const mandatory of [undefined, 0x66, 0xf3, 0xf2]) {
   float(mandatory, [0x0f, 0x5a]);
   for (const opcode of [0x2a, 0x2c, 0x2d]) float(mandatory, [0x0f, opcode]);

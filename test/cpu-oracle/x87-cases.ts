@@ -1,4 +1,4 @@
-import { CODE, SCRATCH, WINDOW, type TestCase } from './layout.js';
+import { SCRATCH, WINDOW, type TestCase } from './layout.js';
 import type { Random } from './random.js';
 
 /** Random x87 instructions: every escape byte with every ModRM.reg in memory and every ModRM byte of registers. */
@@ -162,8 +162,11 @@ function environment(random: Random, view: DataView, at: number, word: boolean):
   }
 }
 
-/** @param only ModRM bytes of D9 to choose from, for what is tested apart */
-export function randomX87(random: Random, only?: readonly number[]): TestCase {
+/**
+ * Makes `test` a random x87 instruction.
+ * @param only ModRM bytes of D9 to choose from, for what is tested apart
+ */
+export function fillX87(random: Random, test: TestCase, only?: readonly number[]): void {
   const escape = only ? 1 : random.below(8);
   const inMemory = !only && random.chance(0.4);
   const reg = random.below(8);
@@ -175,19 +178,19 @@ export function randomX87(random: Random, only?: readonly number[]): TestCase {
   code.push(0xd8 + escape, modrm);
   if (!only && random.chance(0.01)) code.splice(0, code.length, 0x9b);
 
-  const memory = new Uint8Array(WINDOW);
-  for (let i = 0; i < WINDOW; i++) memory[i] = random.next();
+  const { state } = test;
+  state.clear();
+  const { memory, gpr, fx } = state;
+  random.fill(new Uint32Array(memory.buffer, memory.byteOffset, WINDOW / 4));
   const at = 64 + random.below(16);
-  const view = new DataView(memory.buffer);
+  const view = new DataView(memory.buffer, memory.byteOffset, WINDOW);
   operand(random, escape, reg, view, at);
   if (reg === 4 && (escape === 1 || escape === 5)) environment(random, view, at, word);
 
-  const gpr = Array.from({ length: 16 }, () => random.word());
-  gpr[4] = BigInt(SCRATCH + 256);
-  gpr[7] = BigInt(random.chance(0.99) ? SCRATCH + at : SCRATCH + 4092);
+  for (let n = 0; n < 16; n++) random.word64(gpr, 2 * n);
+  state.setRegister(4, BigInt(SCRATCH + 256));
+  state.setRegister(7, BigInt(random.chance(0.99) ? SCRATCH + at : SCRATCH + 4092));
 
-  const fxsave = new Uint8Array(512);
-  const fx = new DataView(fxsave.buffer);
   const control = controlWord(random);
   fx.setUint16(0, control, true);
   fx.setUint16(2, statusWord(random, control), true);
@@ -198,7 +201,7 @@ export function randomX87(random: Random, only?: readonly number[]): TestCase {
   fx.setUint16(6, random.below(2048), true);
   fx.setUint32(8, random.next() >>> 1, true);
   fx.setUint32(16, random.next() >>> 1, true);
-  fx.setUint32(24, 0x1f80, true);
+  state.mxcsr = 0x1f80;
   const values = Array.from({ length: 8 }, () => extended(random));
   if (random.chance(0.1))
     values[1] = { se: values[0].se ^ (random.below(2) << 15), sig: values[0].sig + BigInt(random.below(2)) };
@@ -211,10 +214,8 @@ export function randomX87(random: Random, only?: readonly number[]): TestCase {
     const top = (fx.getUint16(2, true) >> 11) & 7;
     fx.setUint8(4, fx.getUint8(4) & ~(1 << ((top + 7) & 7)));
   }
-  return {
-    code: Uint8Array.from(code),
-    state: { gpr, rip: BigInt(CODE), rflags: BigInt(random.next() & 0x8d5) | 0x202n, fxsave, memory },
-    undefinedFlags: 0,
-    ignoreMxcsr: false,
-  };
+  state.rflags = (random.next() & 0x8d5) | 0x202;
+  test.setCode(code, 0);
+  test.undefinedFlags = 0;
+  test.approximate = false;
 }

@@ -7,9 +7,8 @@ const add = (opcode: number, options: Partial<Form>): void => {
     immediate: 0,
     modrm: true,
     undefinedFlags: 0,
-    noRep: true,
     no16: true,
-    x87: true,
+    data: 'x87',
     ...options,
   });
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRunner } from '../../cpu-oracle/core-runner.js';
-import { CODE, WINDOW } from '../../cpu-oracle/layout.js';
+import { DONE, TestCase } from '../../cpu-oracle/layout.js';
 import { Random } from '../../cpu-oracle/random.js';
 
 /*
@@ -127,29 +127,20 @@ const core = new CoreRunner();
 
 /** Executes D9 `modrm` with ST(0) and ST(1). */
 function execute(modrm: number, st0: Extended, st1?: Extended): Extended[] {
-  const fxsave = new Uint8Array(512);
-  const view = new DataView(fxsave.buffer);
-  view.setUint16(0, 0x37f, true);
-  view.setUint8(4, st1 ? 3 : 1);
-  view.setUint32(24, 0x1f80, true);
+  const test = new TestCase();
+  const { fx } = test.state;
+  fx.setUint16(0, 0x37f, true);
+  fx.setUint8(4, st1 ? 3 : 1);
+  test.state.mxcsr = 0x1f80;
+  test.state.rflags = 2;
   [st0, ...(st1 ? [st1] : [])].forEach(({ se, sig }, i) => {
-    view.setBigUint64(32 + i * 16, sig, true);
-    view.setUint16(40 + i * 16, se, true);
+    fx.setBigUint64(32 + i * 16, sig, true);
+    fx.setUint16(40 + i * 16, se, true);
   });
-  const outcome = core.run({
-    code: Uint8Array.of(0xd9, modrm),
-    state: {
-      gpr: Array<bigint>(16).fill(0n),
-      rip: BigInt(CODE),
-      rflags: 2n,
-      fxsave,
-      memory: new Uint8Array(WINDOW),
-    },
-    undefinedFlags: 0,
-    ignoreMxcsr: false,
-  });
-  expect(outcome.vector).toBe(3);
-  const after = new DataView(outcome.state.fxsave.buffer);
+  test.setCode([0xd9, modrm], 0);
+  const outcome = core.run(test);
+  expect(outcome.vector).toBe(DONE);
+  const after = outcome.state.fx;
   return [0, 1].map(i => ({
     se: after.getUint16(40 + i * 16, true),
     sig: after.getBigUint64(32 + i * 16, true),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRunner } from '../../cpu-oracle/core-runner.js';
-import { CODE, SCRATCH, WINDOW, type Outcome } from '../../cpu-oracle/layout.js';
+import { CODE, DONE, SCRATCH, TestCase, WINDOW, type Outcome } from '../../cpu-oracle/layout.js';
 import { generalRegisters, type Segment } from '../../../src/vmm/vcpu-state.js';
 import { TestMachine, protectedMode } from './support/machine.js';
 
 const PROTECTED = 0x8005_0031n;
 const MP = 2n, EM = 4n, TS = 8n, NE = 0x20n; // prettier-ignore
-const END = 3, UD = 6, NM = 7, MF = 16; // prettier-ignore
+const UD = 6, NM = 7, MF = 16; // prettier-ignore
 const MASKED = 0x37f;
 /** Without the mask of division by zero. */
 const ZERO_DIVIDE_UNMASKED = 0x37b;
@@ -18,22 +18,19 @@ function run(
   code: number[],
   { cr0 = PROTECTED | MP, control = MASKED, memory = new Uint8Array(WINDOW) } = {},
 ): Outcome {
-  const fxsave = new Uint8Array(512);
-  const view = new DataView(fxsave.buffer);
-  view.setUint16(0, control, true);
-  view.setUint32(24, 0x1f80, true);
-  const gpr = Array<bigint>(16).fill(0n);
-  gpr[7] = BigInt(SCRATCH);
-  return new CoreRunner(cr0).run({
-    code: Uint8Array.from(code),
-    state: { gpr, rip: BigInt(CODE), rflags: 2n, fxsave, memory },
-    undefinedFlags: 0,
-    ignoreMxcsr: false,
-  });
+  const test = new TestCase();
+  test.setCode(code, 0);
+  const { state } = test;
+  state.fx.setUint16(0, control, true);
+  state.mxcsr = 0x1f80;
+  state.rflags = 2;
+  state.setRegister(7, BigInt(SCRATCH));
+  state.memory.set(memory);
+  return new CoreRunner(cr0).run(test);
 }
 
 const at = (outcome: Outcome): number => Number(outcome.state.rip) - CODE;
-const status = (outcome: Outcome): number => new DataView(outcome.state.fxsave.buffer).getUint16(2, true);
+const status = (outcome: Outcome): number => outcome.state.fx.getUint16(2, true);
 
 describe('x87 exceptions', () => {
   it('are raised by the next instruction that waits', () => {
@@ -41,7 +38,7 @@ describe('x87 exceptions', () => {
     const outcome = run([...before, ...FLD1], { control: ZERO_DIVIDE_UNMASKED });
     expect(outcome.vector).toBe(MF);
     expect(at(outcome)).toBe(before.length);
-    expect(Number(outcome.state.gpr[0]) & 0xff).toBe(0x84);
+    expect(outcome.state.gpr[0] & 0xff).toBe(0x84);
   });
 
   it('are raised by FWAIT', () => {
@@ -68,7 +65,7 @@ describe('x87 exceptions', () => {
 
   it('go away with FNCLEX', () => {
     const outcome = run([...ONE_BY_ZERO, ...FNCLEX, ...FLD1], { control: ZERO_DIVIDE_UNMASKED });
-    expect(outcome.vector).toBe(END);
+    expect(outcome.vector).toBe(DONE);
     expect(status(outcome) & 0x80ff).toBe(0);
   });
 
@@ -85,7 +82,7 @@ describe('x87 exceptions', () => {
       control: ZERO_DIVIDE_UNMASKED,
       cr0: (PROTECTED | MP) & ~NE,
     });
-    expect(outcome.vector).toBe(END);
+    expect(outcome.vector).toBe(DONE);
     expect(status(outcome) & 0x8080).toBe(0x8080);
   });
 });
@@ -95,9 +92,9 @@ describe('CR0 and x87', () => {
     ['TS', TS, FLD1, NM],
     ['EM', EM, FLD1, NM],
     ['EM and an instruction that does not wait', EM, [0xdb, 0xe3], NM],
-    ['TS without MP and FWAIT', TS, FWAIT, END],
+    ['TS without MP and FWAIT', TS, FWAIT, DONE],
     ['TS with MP and FWAIT', TS | MP, FWAIT, NM],
-    ['EM and FWAIT', EM | MP, FWAIT, END],
+    ['EM and FWAIT', EM | MP, FWAIT, DONE],
     ['TS and an opcode that does not exist', TS, [0xd9, 0xef], UD],
   ])('%s', (_, bits, code, vector) => {
     expect(run(code, { cr0: PROTECTED | bits }).vector).toBe(vector);

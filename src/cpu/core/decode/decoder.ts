@@ -315,7 +315,6 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
         size = 1;
         bytes = 2;
         source(general(regField()), record);
-        bits |= RecordBit.WRITES;
         if (rmIsMemory(record)) form = Form.MR;
         else { form = Form.RR; target(general(rmField()), record); }
         break;
@@ -370,7 +369,11 @@ function decodeOperands(record: usize, tableEntry: u32, map: u32, opcode: u32, c
       break;
     case Enc.O_A: {
       const register = (opcode & 7) | ((rex & 1) << 3);
-      if (register == 0) { op = Op.NOP; store<u16>(record, <u16>op, Record.OPERATION); break; }
+      // Exchanging the accumulator with itself is NOP, or PAUSE with F3; REX.B makes it an exchange.
+      op = register ? Op.XCHG : op == Op.PAUSE ? Op.PAUSE : Op.NOP;
+      store<u16>(record, <u16>op, Record.OPERATION);
+      if (op != Op.PAUSE) bits &= ~RecordBit.LAST;
+      if (!register) break;
       form = Form.RR;
       target(general(register), record);
       source(L.RAX, record);
@@ -609,7 +612,8 @@ function storeAddress(record: usize, base: u32, index: u32, scale: u32, displace
   if (code == Mode.CODE64) {
     kind = segment >= 4 ? Address.BASED : addressSize == 3 ? Address.PLAIN64 : Address.PLAIN32;
   } else {
-    kind = mode & Mode.FLAT && segment < 4 && addressSize == 2 ? Address.PLAIN32 : Address.CHECKED;
+    // Nothing may be written by way of CS.
+    kind = mode & Mode.FLAT && segment < 4 && segment != 1 && addressSize == 2 ? Address.PLAIN32 : Address.CHECKED;
   }
   store<u8>(record, kind, Record.ADDRESS);
 }

@@ -8,17 +8,19 @@ import { isCanonical, isLong } from '../mode';
 import { farCall, farJump, farReturn } from '../system/transfer';
 import { condition } from './flags';
 import { addressOf, immediateOf, leaveAfter, next, readOperand, ripAfter, setRegister, targetOf } from './operands';
-import { checkStackPointer, dropFromStack, peek, push, setStackPointer, stackPointer } from './stack';
+import { checkStackPointer, dropFromStack, peek, probePush, push, setStackPointer, stackPointer } from './stack';
 import { requestLink } from './loop';
 import { raiseGp, rewind } from '../system/fault';
-import { read } from '../mmu/access';
+import { probeRead, read } from '../mmu/access';
 
 /**
  * Goes to `distance` bytes from the block's start: straight to the successor's first record when it is linked and the
  * budget allows, else out of the block with RIP stored.
  */
 @inline export function follow(op: usize, link: usize, distance: i64): usize {
-  const target = cutRip(op, load<u64>(L.BLOCK_RIP) + distance);
+  return followTo(op, link, cutRip(op, load<u64>(L.BLOCK_RIP) + distance));
+}
+@inline function followTo(op: usize, link: usize, target: u64): usize {
   const first: usize = load<u32>(op + link);
   if (first) {
     const left = load<i32>(L.BUDGET) - <i32>load<u16>(first - (Block.HEADER - Block.COUNT));
@@ -64,11 +66,15 @@ function refuseTarget(op: usize): void {
   const size = load<u8>(op, Record.SIZE);
   return size == 3 ? target : size == 1 ? target & 0xffff : size == 2 ? target & 0xffffffff : target;
 }
-@inline export function distanceAfter(op: usize): i64 { return <i64>load<u16>(op, Record.START) + <i64>load<u8>(op, Record.LENGTH); }
+/** RIP behind the branch, whatever its operand size is. */
+@inline function ripNotTaken(op: usize): u64 {
+  const rip = ripAfter(op);
+  return load<u8>(op, Record.SIZE) == 3 ? rip : rip & 0xffffffff;
+}
 
 @inline export function jump(op: usize): usize { return follow(op, Record.LINK_TAKEN, load<i64>(op, Record.IMMEDIATE)); }
 @inline export function jumpIf(op: usize, taken: bool): usize {
-  return taken ? jump(op) : follow(op, Record.LINK_NEXT, distanceAfter(op));
+  return taken ? jump(op) : followTo(op, Record.LINK_NEXT, ripNotTaken(op));
 }
 function call<T>(op: usize): usize {
   push<T>(<T>ripAfter(op));
@@ -80,7 +86,13 @@ function ret<T>(op: usize): usize {
   dropFromStack(sizeof<T>() + <u32>immediateOf<u16>(op));
   return goTo(op, <u64>target);
 }
+/** The stack is tried before the target is, and not written. */
+function refuseCall(): void {
+  probePush(8, 8);
+  raiseGp(0);
+}
 @inline function callIndirect<T>(op: usize, target: T): usize {
+  if (sizeof<T>() == 8 && !isCanonical(<u64>target)) refuseCall();
   push<T>(<T>ripAfter(op));
   return goTo(op, <u64>target);
 }
@@ -99,8 +111,10 @@ function counter(op: usize): u64 {
   return size == 3 ? load<u64>(L.RCX) : size == 2 ? <u64>load<u32>(L.RCX) : <u64>load<u16>(L.RCX);
 }
 
-function farPointer<T>(op: usize): u64 {
+/** The offset; the selector behind it can be read then. */
+function farOffset<T>(op: usize): u64 {
   const address = addressOf(op);
+  probeRead(address, sizeof<T>() + 2);
   return <u64>read<T>(address);
 }
 function farSelector<T>(op: usize): u32 { return <u32>read<u16>(addressOf(op) + sizeof<T>()); }
@@ -113,8 +127,8 @@ function defineNear<T>(size: u32): void {
   define(Op.JMPI, Form.M, size, (op: usize): usize => goTo(op, <u64>readOperand<T>(op)));
   define(Op.RET, Form.NONE, size, (op: usize): usize => ret<T>(op));
   define(Op.RET, Form.RI, size, (op: usize): usize => ret<T>(op));
-  define(Op.CALLFI, Form.M, size, (op: usize): usize => { farCall(op, farSelector<T>(op), farPointer<T>(op), size_of<T>()); return 0; });
-  define(Op.JMPFI, Form.M, size, (op: usize): usize => { farJump(op, farSelector<T>(op), farPointer<T>(op)); return 0; });
+  define(Op.CALLFI, Form.M, size, (op: usize): usize => { const offset = farOffset<T>(op); farCall(op, farSelector<T>(op), offset, size_of<T>()); return 0; });
+  define(Op.JMPFI, Form.M, size, (op: usize): usize => { const offset = farOffset<T>(op); farJump(op, farSelector<T>(op), offset); return 0; });
   define(Op.CALLF, Form.NONE, size, (op: usize): usize => { farCall(op, load<u16>(op, Record.IMMEDIATE + 4), <u64>load<u32>(op, Record.IMMEDIATE), size_of<T>()); return 0; });
   define(Op.JMPF, Form.NONE, size, (op: usize): usize => { farJump(op, load<u16>(op, Record.IMMEDIATE + 4), <u64>load<u32>(op, Record.IMMEDIATE)); return 0; });
   define(Op.RETF, Form.NONE, size, (op: usize): usize => { farReturn<T>(0); return 0; });

@@ -4,14 +4,14 @@ import { Op } from '../decode/operation';
 import { Form, Record, RecordBit } from '../decode/record';
 import { cpuid, hypercall, random } from '../host';
 import { Flag, isLong, isVm86 } from '../mode';
-import { read } from '../mmu/access';
+import { probeRead, read } from '../mmu/access';
 import { Vector, raiseUd } from '../system/fault';
 import { Source, interrupt, interrupt8086, interruptReturn } from '../system/transfer';
 import { setInterruptFlag, staysIn8086 } from '../system/virtual-flags';
 import { requireCpl0 } from '../system/control';
 import { arithmeticFlags, carry, overflow, setArithmeticFlags } from './flags';
 import { lookAround } from './loop';
-import { cutToAddressSize, immediateOf, leaveAfter, next, ripAfter, segmentOf, setRegister, targetOf } from './operands';
+import { addressOf, cutToAddressSize, immediateOf, leaveAfter, next, ripAfter, segmentOf, setRegister, targetOf } from './operands';
 import { segmentLinear } from '../system/segments';
 
 function setFlag(flag: u32, on: bool): void { setArithmeticFlags(on ? arithmeticFlags() | flag : arithmeticFlags() & ~flag); }
@@ -87,7 +87,7 @@ export function defineMiscellaneous(): void {
   defineAnySize(Op.PAUSE, Form.NONE, yieldTurn);
   defineAnySize(Op.FENCE, Form.R, (op: usize): usize => next(op));
   defineAnySize(Op.PREFETCH, Form.M, (op: usize): usize => next(op));
-  defineAnySize(Op.CLFLUSH, Form.M, (op: usize): usize => next(op));
+  defineAnySize(Op.CLFLUSH, Form.M, (op: usize): usize => { probeRead(addressOf(op), 1); return next(op); });
   defineAnySize(Op.UD, Form.NONE, (op: usize): usize => { raiseUd(); return 0; });
   defineAnySize(Op.VMCALL, Form.R, (op: usize): usize => { hypercall(); return leaveAfter(op); });
   defineAnySize(Op.CPUID, Form.NONE, (op: usize): usize => {

@@ -3,6 +3,7 @@ import { Address, Record } from '../decode/record';
 import { handlerOf, Handler } from '../decode/handlers';
 import { jumpTo } from '../decode/blocks';
 import { Op } from '../decode/operation';
+import { isCanonical } from '../mode';
 import { slotOffset, tagOf } from '../mmu/tlb';
 import { jump } from './branch';
 import { conditionAmong, flagsCompare, flagsLogic } from './flags';
@@ -243,7 +244,7 @@ function functionOf(op: usize): u32 {
 @inline function callTo<T>(op: usize, target: T): usize {
   const address = below<T>(sizeof<T>());
   const slot = slotFor(address);
-  if (writeMisses<T>(slot, address)) return decline(op);
+  if (writeMisses<T>(slot, address) || sizeof<T>() == 8 && !isCanonical(<u64>target)) return decline(op);
   store<T>(writeHost(slot, address), <T>ripAfter(op));
   store<u64>(L.RSP, address);
   return jumpTo(op, <u64>target);

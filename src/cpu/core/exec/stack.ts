@@ -4,13 +4,13 @@ import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
 import { probeWrite, read, write } from '../mmu/access';
 import { updateContext } from '../mmu/spaces';
-import { Flag, Mode, cpl, isLong, isProtected, isVm86, updateMode } from '../mode';
+import { Flag, Mode, cpl, isCanonical, isLong, isProtected, isVm86, updateMode } from '../mode';
 import { Vector, raiseWithCode } from '../system/fault';
 import { loadSegment } from '../system/descriptors';
 import { stackLinear } from '../system/segments';
 import { flagsForVirtualProgram, virtualStackFlags, virtualizedFlags } from '../system/virtual-flags';
 import { readFlags, writeFlags } from './flags';
-import { addressOf, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from './operands';
+import { addressAt, immediateOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from './operands';
 import { lookAround } from './loop';
 
 /** The stack pointer as SS.B cuts it. */
@@ -41,6 +41,11 @@ function pushSegmented<T>(value: T): void {
   const offset = cut(stackPointer() - sizeof<T>());
   write<T>(stackLinear(<u32>offset, sizeof<T>(), true), value);
   setStackPointer(offset);
+}
+/** Raises what a push of `bytes` bytes would raise that ends `distance` bytes below the stack pointer. */
+export function probePush(distance: u32, bytes: u32): void {
+  const offset = cut(stackPointer() - distance);
+  probeWrite(isLong() ? offset : stackLinear(<u32>offset, bytes, true), bytes);
 }
 /** The value at `distance` bytes above the stack pointer, which stays. */
 export function peek<T>(distance: u32): T {
@@ -74,16 +79,11 @@ export function checkStackPointer(): void {
 }
 /** The address is computed with the incremented stack pointer (Intel SDM vol. 2, POP). */
 function popM<T>(op: usize): usize {
-  const before = load<u64>(L.RSP);
-  if (isLong() && <u64>((<i64>before << 16) >> 16) != before) raiseWithCode(Vector.SS, 0);
-  const value = pop<T>();
-  const after = load<u64>(L.RSP);
-  const address = addressOf(op);
-  // A fault has to leave the stack pointer as it was: try before it counts.
-  store<u64>(L.RSP, before);
-  probeWrite(address, sizeof<T>());
-  store<u64>(L.RSP, after);
-  write<T>(address, value);
+  const rsp = load<u64>(L.RSP);
+  if (isLong() && !isCanonical(rsp)) raiseWithCode(Vector.SS, 0);
+  const value = peek<T>(0);
+  write<T>(addressAt(op, load<u16>(op, Record.BASE) == L.RSP ? sizeof<T>() : 0), value);
+  dropFromStack(sizeof<T>());
   return next(op);
 }
 function pushSegmentRegister<T>(op: usize): usize {
@@ -105,7 +105,8 @@ function pushAll<T>(op: usize): usize {
     const offset = <u32>cut(pointer - (r + 1) * bytes);
     const address = stackLinear(offset, bytes, true);
     if (r == 0) {
-      // All or nothing: probe the far end first.
+      // All or nothing.
+      probeWrite(address, bytes);
       probeWrite(stackLinear(<u32>cut(pointer - 8 * bytes), bytes, true), bytes);
     }
     write<T>(address, r == 4 ? <T>pointer : load<T>(L.REGS + r * 8));
@@ -116,6 +117,8 @@ function pushAll<T>(op: usize): usize {
 function popAll<T>(op: usize): usize {
   const pointer = stackPointer();
   const bytes = sizeof<T>();
+  // All or nothing.
+  peek<T>(0);
   peek<T>(7 * bytes);
   for (let r: u32 = 0; r < 8; r++) {
     const value = peek<T>(r * bytes);

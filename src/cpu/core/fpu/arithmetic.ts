@@ -209,8 +209,15 @@ export function squareRoot(se: u32, sig: u64): void {
   const e = normalExponent(se, sig) - BIAS;
   sig = normalSignificand(sig);
   // The radicand is hi:lo with an even exponent: its root has 64 bits.
-  const hi = e & 1 ? sig : sig >> 1;
-  const lo: u64 = e & 1 ? 0 : sig << 63;
+  const root = rootOf(e & 1 ? sig : sig >> 1, e & 1 ? 0 : sig << 63);
+  roundResult(0, (e >> 1) + BIAS, root, rootFraction);
+}
+
+/** What the last root lacks, as far as rounding wants to know it. */
+export let rootFraction: u64 = 0;
+
+/** √(hi:lo) · 2^64, rounded down, for an hi of at least 2^62: the top bit of the result is set. */
+export function rootOf(hi: u64, lo: u64): u64 {
   let root = estimate(hi);
   // One step of Newton's on the exact rest, then the last unit by comparison.
   const sqhi = multiplyHigh(root, root);
@@ -227,8 +234,8 @@ export function squareRoot(se: u32, sig: u64): void {
   // Between root and root + 1 nothing can be exactly half: the rest decides.
   const r = lo - root * root;
   const over = hi - multiplyHigh(root, root) - <u64>(lo < root * root);
-  const fraction = !(over | r) ? 0 : over || r > root ? INTEGER_BIT | 1 : 1;
-  roundResult(0, (e >> 1) + BIAS, root, fraction);
+  rootFraction = !(over | r) ? 0 : over || r > root ? INTEGER_BIT | 1 : 1;
+  return root;
 }
 
 /** 2^32 · √hi within 2^13 units, not above what 64 bits hold. */

@@ -2,7 +2,7 @@ import * as L from '../layout';
 import { Record } from '../decode/record';
 import { noteWrite, holdsCode } from '../decode/blocks';
 import { apicRead, apicWrite, mmioRead, mmioWrite } from '../host';
-import { isCanonical, longModeActive } from '../mode';
+import { Mode, isCanonical, longModeActive } from '../mode';
 import { watchAccess, watchesPage } from '../system/debug';
 import { Vector, raiseWithCode, requireAlone } from '../system/fault';
 import { beginSystemAccess, endSystemAccess, enterTranslation, globalTranslation } from './spaces';
@@ -58,6 +58,9 @@ export function hostForWrite(address: u64): usize {
 /** Non-canonical addresses: #SS for what goes by SS, #GP for the rest (Intel SDM vol. 1, 3.3.7.1). */
 function checkCanonical(address: u64): void {
   if (isCanonical(address)) return;
+  refuse();
+}
+function refuse(): void {
   const op: usize = load<u32>(L.CURRENT_OP);
   const stack = op && load<u8>(op, Record.SEGMENT) == 2;
   raiseWithCode(stack ? Vector.SS : Vector.GP, 0);
@@ -99,6 +102,9 @@ export function translateExecute(address: u64): u64 {
 /** Of an access that crosses into another page: both ends are canonical, or nothing is translated at all. */
 function checkEnd(address: u64, size: u32): void {
   if (longModeActive()) checkCanonical(address + size - 1);
+  // Flat segments are not checked otherwise.
+  const mode = load<u32>(L.MODE);
+  if ((mode & Mode.CODE) != Mode.CODE64 && mode & Mode.FLAT && address + size - 1 > 0xffffffff) refuse();
 }
 
 function inPlaceSlow(address: u64, size: u32): usize {

@@ -1,14 +1,15 @@
 import * as L from '../layout';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
-import { Form, Record } from '../decode/record';
+import { Address, Form, Record } from '../decode/record';
 import { probeWrite, read, readSystem, write, wrap } from '../mmu/access';
-import { addressOf, leaveAfter, next, readOperand, setRegister, sourceOf, targetOf, writeOperand } from '../exec/operands';
+import { addressOf, cutToAddressSize, leaveAfter, next, rawAddress, readOperand, segmentOf, setRegister, sourceOf, targetOf, writeOperand } from '../exec/operands';
 import { arithmeticFlags, setArithmeticFlags } from '../exec/flags';
 import { Cr4, Flag, cpl, isLong } from '../mode';
 import { checkUmip, requireCpl0 } from './control';
 import { attributesOf, descriptorAddress, dplOf, limitOf, loadSegment, loadSystemSegment, typeOf } from './descriptors';
 import { Vector, raise, raiseGp, raiseUd } from './fault';
+import { segmentLinear } from './segments';
 
 /** Instructions on segment registers and descriptor tables. */
 
@@ -69,7 +70,7 @@ function loadAccessRights(op: usize, selector: u32): usize {
     const long = (load<u64>(L.EFER) & 0x400) != 0;
     valid = valid && (type == 2 || type == 9 || type == 11 || type == 12 || !long && (type == 1 || type == 3 || type == 4 || type == 5));
   }
-  if (valid) give(op, <u32>(descriptor >> 32) & 0xf0ff00);
+  if (valid) give(op, <u32>(descriptor >> 32) & 0xffff00);
   setZeroFlag(valid);
   return next(op);
 }
@@ -169,8 +170,14 @@ export function defineSegmentInstructions(): void {
   });
   defineAnySize(Op.ARPL, Form.MR, (op: usize): usize => {
     const address = addressOf(op);
-    const result = arpl(op, read<u16>(address));
-    if (result >= 0) write<u16>(address, <u16>result);
+    const selector = read<u16>(address);
+    const privilege = load<u16>(sourceOf(op)) & 3;
+    if ((selector & 3) < privilege) {
+      // Only now it is known that the operand is written.
+      if (load<u8>(op, Record.ADDRESS) == Address.CHECKED) segmentLinear(segmentOf(op), <u32>cutToAddressSize(op, rawAddress(op)), 2, true);
+      write<u16>(address, (selector & ~3) | privilege);
+    }
+    arpl(op, selector);
     return next(op);
   });
   defineAnySize(Op.SWAPGS, Form.R, (op: usize): usize => {

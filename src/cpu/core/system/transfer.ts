@@ -1,5 +1,5 @@
 import * as L from '../layout';
-import { dropFromStack, flagsChanged, flagsWritable, peek, push, setStackPointer, stackPointer } from '../exec/stack';
+import { dropFromStack, flagsChanged, flagsWritable, peek, probePush, push, setStackPointer, stackPointer } from '../exec/stack';
 import { readFlags, writeFlags } from '../exec/flags';
 import { ripAfter } from '../exec/operands';
 import { read, readSystem, write, wrap } from '../mmu/access';
@@ -98,12 +98,8 @@ export function farCall(op: usize, selector: u32, offset: u64, size: u32): void 
 
 /** CS and RIP, or neither. */
 function pushFar(size: u32, selector: u32, rip: u64): void {
-  const before = load<u64>(L.RSP);
-  const bytes: u32 = 1 << size;
   // The second push is the deeper one: make sure of it first.
-  setStackPointer(stackPointer() - bytes);
-  pushSized(size, rip);
-  store<u64>(L.RSP, before);
+  probePush(2 << size, 1 << size);
   pushSized(size, selector);
   pushSized(size, rip);
 }

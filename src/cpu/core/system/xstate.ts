@@ -6,7 +6,7 @@ import { addressOf, next, readOperand, writeOperand } from '../exec/operands';
 import { setControlWord, setStatusWord, statusWord } from '../fpu/state';
 import { probeRead, probeWrite, read, write } from '../mmu/access';
 import { flushAll } from '../mmu/spaces';
-import { Cr0, Cr4, isLong } from '../mode';
+import { Cr0, Cr4, isCanonical, isLong } from '../mode';
 import { checkSse } from '../vector/operands';
 import { Vector, raise, raiseGp, raiseUd } from './fault';
 
@@ -32,6 +32,18 @@ function checkXsave(): void {
   if (load<u64>(L.CR0) & Cr0.TS) raise(Vector.NM);
 }
 
+/** Whether an address is canonical goes before; the first page is tried before the end of the area is looked at. */
+function checkArea(address: u64, bytes: u32, alignment: u64, writes: bool): void {
+  const misaligned = (address & (alignment - 1)) != 0;
+  if (misaligned && !(isLong() && !isCanonical(address))) raiseGp(0);
+  probe(address, 1, writes);
+  probe(address, bytes, writes);
+}
+@inline function probe(address: u64, bytes: u32, writes: bool): void {
+  if (writes) probeWrite(address, bytes);
+  else probeRead(address, bytes);
+}
+
 function saveX87(address: u64, wide: bool): void {
   write<u16>(address, <u16>load<u32>(L.X87_CONTROL));
   write<u16>(address + 2, <u16>statusWord());
@@ -53,14 +65,16 @@ function saveX87(address: u64, wide: bool): void {
     write<u64>(address + 40 + i * 16, <u64>load<u16>(register, 8));
   }
 }
+/** Pointers have the 48 bits of addresses. */
+@inline function canonical(pointer: u64): u64 { return <u64>((<i64>pointer << 16) >> 16); }
 function loadX87(address: u64, wide: bool): void {
   setControlWord(read<u16>(address));
   setStatusWord(read<u16>(address + 2));
   store<u32>(L.X87_TAGS, read<u8>(address + 4));
   store<u32>(L.X87_OPCODE, read<u16>(address + 6) & 0x7ff);
   const ip = read<u64>(address + 8), dp = read<u64>(address + 16);
-  store<u64>(L.X87_IP, wide ? ip : ip & 0xffffffff);
-  store<u64>(L.X87_DP, wide ? dp : dp & 0xffffffff);
+  store<u64>(L.X87_IP, wide ? canonical(ip) : ip & 0xffffffff);
+  store<u64>(L.X87_DP, wide ? canonical(dp) : dp & 0xffffffff);
   if (!wide) {
     store<u32>(L.X87_CS, <u32>(ip >> 32) & 0xffff);
     store<u32>(L.X87_DS, <u32>(dp >> 32) & 0xffff);
@@ -100,8 +114,7 @@ function loadMxcsr(address: u64): void {
 function fxsave(op: usize): usize {
   checkFxsave();
   const address = addressOf(op);
-  if (address & 15) raiseGp(0);
-  probeWrite(address, 512);
+  checkArea(address, 512, 16, true);
   const wide = load<u8>(op, Record.SIZE) == 3;
   saveX87(address, wide);
   saveMxcsr(address);
@@ -111,8 +124,7 @@ function fxsave(op: usize): usize {
 function fxrstor(op: usize): usize {
   checkFxsave();
   const address = addressOf(op);
-  if (address & 15) raiseGp(0);
-  probeRead(address, 512);
+  checkArea(address, 512, 16, false);
   loadMxcsr(address);
   loadX87(address, load<u8>(op, Record.SIZE) == 3);
   if (load<u64>(L.CR4) & Cr4.OSFXSR) loadVectors(address);
@@ -147,9 +159,8 @@ export function setPkru(value: u32): void {
 function xsave(op: usize, optimized: bool): usize {
   checkXsave();
   const address = addressOf(op);
-  if (address & 63) raiseGp(0);
   const components = requested();
-  probeWrite(address, areaSize(components));
+  checkArea(address, areaSize(components), 64, true);
   const inUse = (x87Initial() ? 0 : X87) | (sseInitial() ? 0 : SSE) | (load<u32>(L.PKRU) ? PKRU : 0);
   const written = optimized ? components & inUse : components;
   if (written & X87) saveX87(address, load<u8>(op, Record.SIZE) == 3);
@@ -163,9 +174,8 @@ function xsave(op: usize, optimized: bool): usize {
 function xrstor(op: usize): usize {
   checkXsave();
   const address = addressOf(op);
-  if (address & 63) raiseGp(0);
   const components = requested();
-  probeRead(address, areaSize(components));
+  checkArea(address, areaSize(components), 64, false);
   const present = read<u64>(address + HEADER);
   if (present & ~load<u64>(L.XCR0) || read<u64>(address + HEADER + 8) || read<u64>(address + HEADER + 16)) raiseGp(0);
   if (components & SSE) loadMxcsr(address);

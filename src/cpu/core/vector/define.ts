@@ -1,4 +1,7 @@
-import { defineFloat } from './float';
+import { defineApproximations } from './approximate';
+import { defineVectorArithmetic } from './arithmetic';
+import { defineVectorComparisons } from './compare';
+import { defineVectorConversions } from './convert';
 import { defineVectorMoves } from './move';
 import { definePacked } from './packed';
 import { defineVectorStrings } from './string';
@@ -7,6 +10,9 @@ import { defineVectorStrings } from './string';
 export function defineVectors(): void {
   defineVectorMoves();
   definePacked();
-  defineFloat();
+  defineVectorArithmetic();
+  defineVectorComparisons();
+  defineVectorConversions();
+  defineApproximations();
   defineVectorStrings();
 }

@@ -2,9 +2,11 @@ import * as L from '../layout';
 import { define, defineAnySize } from '../decode/handlers';
 import { Op } from '../decode/operation';
 import { Form, Record } from '../decode/record';
-import { addressOf, next, readOperand, sourceOf, targetOf, writeOperand, cutToAddressSize } from '../exec/operands';
+import { addressOf, next, readOperand, sourceOf, segmentOf, targetOf, writeOperand, cutToAddressSize } from '../exec/operands';
 import { probeWrite, read, readVector, write, writeVector } from '../mmu/access';
+import { isLong } from '../mode';
 import { raiseGp } from '../system/fault';
+import { segmentLinear } from '../system/segments';
 import { checkMmx, checkSse, high, low, mmx, onXmm, pair, setMmx, takeMmx, vectorImmediate } from './operands';
 
 /** Moves between vector registers, MMX registers, general registers and memory. */
@@ -113,15 +115,20 @@ function signMask(op: usize): usize {
   store<u64>(targetOf(op), <u64>mask);
   return next(op);
 }
-/** MASKMOVQ and MASKMOVDQU write single bytes at DS:RDI. */
+/** MASKMOVQ and MASKMOVDQU write single bytes at DS:RDI, or in another segment by prefix. */
 function maskedMove(op: usize, bytes: u32): usize {
   checkFor(targetOf(op));
-  const base = cutToAddressSize(op, load<u64>(L.RDI));
   const data = targetOf(op), mask = sourceOf(op);
-  for (let i: u32 = 0; i < bytes; i++) if (load<u8>(mask + i) & 0x80) probeWrite(base + i, 1);
-  for (let i: u32 = 0; i < bytes; i++) if (load<u8>(mask + i) & 0x80) write<u8>(base + i, load<u8>(data + i));
+  for (let i: u32 = 0; i < bytes; i++) if (load<u8>(mask + i) & 0x80) probeWrite(maskedByte(op, i), 1);
+  for (let i: u32 = 0; i < bytes; i++) if (load<u8>(mask + i) & 0x80) write<u8>(maskedByte(op, i), load<u8>(data + i));
   if (isMmx(data)) takeMmx();
   return next(op);
+}
+function maskedByte(op: usize, i: u32): u64 {
+  const offset = cutToAddressSize(op, load<u64>(L.RDI) + i);
+  const segment = segmentOf(op);
+  if (!isLong()) return segmentLinear(segment, <u32>offset, 1, true);
+  return segment >= <usize>L.FS ? offset + load<u64>(segment, L.SEGMENT_BASE) : offset;
 }
 
 export function defineVectorMoves(): void {

@@ -1,5 +1,10 @@
+import { define } from '../decode/handlers';
 import { Op } from '../decode/operation';
-import { low, mmx, onBoth, onMmx, onXmm, pair, vectorImmediate } from './operands';
+import { Form } from '../decode/record';
+import { setArithmeticFlags } from '../exec/flags';
+import { next, sourceOf, targetOf } from '../exec/operands';
+import { Flag } from '../mode';
+import { checkSse, low, mmx, onBoth, onMmx, onXmm, pair, secondFromMemory, vectorImmediate } from './operands';
 
 /** Packed integers: MMX, SSE2, SSSE3, SSE4.1, SSE4.2. */
 
@@ -123,6 +128,13 @@ function blendWords(a: v128, b: v128, control: u32): v128 {
   return v128.bitselect(b, a, pair(lo, hi));
 }
 
+/** PTEST: ZF when no bit is in both, CF when the second operand has none that the first lacks. */
+function test(op: usize, b: v128): usize {
+  const a = v128.load(targetOf(op));
+  setArithmeticFlags((v128.any_true(v128.and(a, b)) ? 0 : Flag.ZF) | (v128.any_true(v128.andnot(b, a)) ? 0 : Flag.CF));
+  return next(op);
+}
+
 export function definePacked(): void {
   onBoth(Op.PADDB, (a, b) => i8x16.add(a, b)); onBoth(Op.PADDW, (a, b) => i16x8.add(a, b)); onBoth(Op.PADDD, (a, b) => i32x4.add(a, b)); onBoth(Op.PADDQ, (a, b) => i64x2.add(a, b));
   onBoth(Op.PSUBB, (a, b) => i8x16.sub(a, b)); onBoth(Op.PSUBW, (a, b) => i16x8.sub(a, b)); onBoth(Op.PSUBD, (a, b) => i32x4.sub(a, b)); onBoth(Op.PSUBQ, (a, b) => i64x2.sub(a, b));
@@ -177,4 +189,6 @@ export function definePacked(): void {
   onXmm(Op.PMOVSXWQ, (a, b) => i64x2.extend_low_i32x4_s(i32x4.extend_low_i16x8_s(b))); onXmm(Op.PMOVZXWQ, (a, b) => i64x2.extend_low_i32x4_u(i32x4.extend_low_i16x8_u(b)));
   onXmm(Op.PMOVSXDQ, (a, b) => i64x2.extend_low_i32x4_s(b)); onXmm(Op.PMOVZXDQ, (a, b) => i64x2.extend_low_i32x4_u(b));
   onXmm(Op.MPSADBW, (a, b) => multipleSums(a, b, vectorImmediate)); onXmm(Op.PHMINPOSUW, (a, b) => minimumPosition(b)); onXmm(Op.PBLENDW, (a, b) => blendWords(a, b, vectorImmediate));
+  define(Op.PTEST, Form.RR, 0, (op: usize): usize => { checkSse(); return test(op, v128.load(sourceOf(op))); });
+  define(Op.PTEST, Form.RM, 0, (op: usize): usize => { checkSse(); return test(op, secondFromMemory(op)); });
 }

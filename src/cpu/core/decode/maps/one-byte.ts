@@ -66,7 +66,7 @@ export function fillOneByte(): void {
   one(0x8d, Op.LEA, Enc.G_M, Sz.V, Attr.NO_ACCESS);
   one(0x8e, Op.MOVTOSEG, Enc.S_E, Sz.W, LAST);
   one(0x8f, Group.G1A, Enc.E, Sz.STACK, GROUP);
-  for (let prefix: u32 = 0; prefix < 4; prefix++) sse(OpcodeMap.ONE, prefix, 0x90, prefix == 2 ? Op.PAUSE : Op.XCHG, prefix == 2 ? Enc.NONE : Enc.O_A, Sz.V, prefix == 2 ? LAST : 0);
+  sse(OpcodeMap.ONE, 2, 0x90, Op.PAUSE, Enc.O_A, Sz.V, LAST);
   one(0x98, Op.CBW, Enc.NONE, Sz.V);
   one(0x99, Op.CWD, Enc.NONE, Sz.V);
   one(0x9a, Op.CALLF, Enc.FAR, Sz.V, NOT64 | LAST);
