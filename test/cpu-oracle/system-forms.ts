@@ -55,7 +55,7 @@ for (const reg of [0, 1, 4, 5])
 add([0x0f, 0xae], { modrm: true, reg: 0, operand: 'memory', no16: true, plainAddress: true, data: 'x87' });
 for (const reg of [2, 3])
   add([0x0f, 0xae], { modrm: true, reg, operand: 'memory', no16: true, data: 'mxcsr' });
-add([0x0f, 0xae], { modrm: true, reg: 7, operand: 'memory' });
+add([0x0f, 0xae], { modrm: true, reg: 7, operand: 'memory', no16: true });
 for (const reg of [5, 6, 7]) add([0x0f, 0xae], { modrm: true, reg, operand: 'register', no16: true });
 // Privileged instructions.
 for (const opcode of [0x6c, 0x6d, 0x6e, 0x6f]) add([opcode], { string: true });
