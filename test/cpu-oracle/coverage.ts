@@ -10,7 +10,7 @@ const EXEMPT: ReadonlyMap<string, string> = new Map([
   ...['RDPKRU', 'WRPKRU'].map(op => [op, 'Linux need not have switched protection keys on'] as const),
   ...['SYSCALL', 'SYSENTER', 'SYSEXIT'].map(op => [op, 'Linux answers, or the processors differ'] as const),
   ...['SGDT', 'SIDT', 'SLDT', 'STR', 'SMSW'].map(op => [op, 'Linux emulates it for UMIP'] as const),
-  ...['VMCALL', 'MONITOR', 'MWAIT'].map(op => [op, 'a hypervisor may answer'] as const),
+  ['VMCALL', 'a hypervisor may answer'],
   ['INT1', 'Linux takes it for a single step'],
   ...['CALLFI form 7 size 3', 'JMPFI form 7 size 3', 'LOADSEG form 4 size 3'].map(
     form => [form, "AMD's processors have no far pointers of ten bytes"] as const,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRunner } from '../../cpu-oracle/core-runner.js';
-import { CODE, SCRATCH, WINDOW } from '../../cpu-oracle/layout.js';
+import { CODE, SCRATCH, TestCase } from '../../cpu-oracle/layout.js';
 
 const PAGE_FAULT = 14;
 const RSP = 4;
@@ -22,18 +22,19 @@ describe('near branches with an operand size prefix in 64-bit mode', () => {
     ['CALL AX', [0x66, 0xff, 0xd0], 0x5678, -2],
     ['RET', [0x66, 0xc3], 0x9abc, 2],
   ])('%s', (_, code, target, moved) => {
-    const memory = new Uint8Array(WINDOW);
-    new DataView(memory.buffer).setUint32(STACK - SCRATCH, 0x1234_9abc, true);
-    const gpr = Array<bigint>(16).fill(0x1234_5678n);
-    gpr[RSP] = BigInt(STACK);
-    const { vector, state } = runner.run({
-      code: Uint8Array.from(code),
-      state: { gpr, rip: BigInt(CODE), rflags: 2n, fxsave: new Uint8Array(512), memory },
-      undefinedFlags: 0,
-      ignoreMxcsr: true,
-    });
+    const test = new TestCase();
+    test.setCode(code, 0);
+    for (let register = 0; register < 16; register++) test.state.setRegister(register, 0x1234_5678n);
+    test.state.setRegister(RSP, BigInt(STACK));
+    test.state.rflags = 2;
+    new DataView(test.state.memory.buffer, test.state.memory.byteOffset, test.state.memory.length).setUint32(
+      STACK - SCRATCH,
+      0x1234_9abc,
+      true,
+    );
+    const { vector, state } = runner.run(test);
     // Nothing is mapped there.
     expect([vector, Number(state.rip)]).toEqual([PAGE_FAULT, target]);
-    expect(Number(state.gpr[RSP]) - STACK).toBe(moved);
+    expect(Number(state.register(RSP)) - STACK).toBe(moved);
   });
 });

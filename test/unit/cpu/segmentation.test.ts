@@ -291,7 +291,7 @@ describe('LAR, LSL, VERR, VERW, ARPL', () => {
       { level },
     );
   it.each<[string, number, 0 | 3, number, number]>([
-    ['lar eax, ecx', Selector.CODE0, 0, 0x00cf_9b00 & 0xf0ff00, 1],
+    ['lar eax, ecx', Selector.CODE0, 0, 0x00cf_9b00, 1],
     ['lar eax, ecx', Selector.TSS, 0, 0x8b00, 1],
     ['lar eax, ecx', Selector.CODE0, 3, 0, 0],
     ['lar eax, ecx', 0, 0, 0, 0],
