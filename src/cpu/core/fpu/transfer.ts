@@ -104,7 +104,9 @@ export function storeDouble(op: usize, pops: bool): usize {
 }
 function storeTenBytes(op: usize, first: u64, last: u32): usize {
   const address = addressOf(op);
-  probeWrite(address, 10);
+  // In two pieces, as the processor writes it: the first may have no page where the second would leave the segment.
+  probeWrite(address, 8);
+  probeWrite(wrap(address + 8), 2);
   if (willStore()) {
     write<u64>(address, first);
     write<u16>(wrap(address + 8), <u16>last);
