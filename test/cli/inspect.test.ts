@@ -7,6 +7,7 @@ import { temporaryFolder, tsvmm } from './tsvmm.js';
 
 /** The protocol that is taken for each guest, by its name; the others are started by PVH (guests/README.md). */
 const CHOSEN: Readonly<Record<string, string>> = {
+  'compute-i386.elf': 'multiboot1',
   'hello-multiboot1.elf': 'multiboot1',
   'hello-multiboot2.elf': 'multiboot2',
   // Made for Linux's 64-bit entry, without anything by which a loader could tell: --boot linux-elf.
