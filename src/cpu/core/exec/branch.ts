@@ -11,7 +11,7 @@ import { addressOf, immediateOf, leaveAfter, next, readOperand, ripAfter, setReg
 import { checkStackPointer, dropFromStack, peek, probePush, push, setStackPointer, stackPointer } from './stack';
 import { requestLink } from './loop';
 import { raiseGp, rewind } from '../system/fault';
-import { probeRead, read, wrap } from '../mmu/access';
+import { probePieces, read, wrap } from '../mmu/access';
 
 /**
  * Goes to `distance` bytes from the block's start: straight to the successor's first record when it is linked and the
@@ -114,8 +114,7 @@ function counter(op: usize): u64 {
 /** The offset; the selector behind it can be read then. */
 function farOffset<T>(op: usize): u64 {
   const address = addressOf(op);
-  probeRead(address, sizeof<T>());
-  probeRead(wrap(address + sizeof<T>()), 2);
+  probePieces(address, sizeof<T>(), sizeof<T>() + 2, false);
   return <u64>read<T>(address);
 }
 function farSelector<T>(op: usize): u32 { return <u32>read<u16>(wrap(addressOf(op) + sizeof<T>())); }

@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { Record } from '../decode/record';
 import { addressOf, next } from '../exec/operands';
-import { probeRead, probeWrite, read, wrap, write } from '../mmu/access';
+import { probePieces, read, wrap, write } from '../mmu/access';
 import { isProtected } from '../mode';
 import { begin, beginNoWait, register } from './stack';
 import { fullTagWord, initializeX87, setControlWord, setFullTagWord, setStatusWord, statusWord } from './state';
@@ -74,11 +74,14 @@ function loadEnvironment(op: usize, address: u64): void {
   }
 }
 
+/** Of the environment, what is accessed first. */
+const PIECE: u32 = 2;
+
 /** FNSTENV: exceptions are masked afterwards. */
 export function storeEnvironment(op: usize): usize {
   beginNoWait();
   const address = addressOf(op);
-  probeWrite(address, sizeOf(op));
+  probePieces(address, PIECE, sizeOf(op), true);
   saveEnvironment(op, address);
   setControlWord(load<u32>(L.X87_CONTROL) | EXCEPTION_MASKS);
   return next(op);
@@ -86,7 +89,7 @@ export function storeEnvironment(op: usize): usize {
 export function restoreEnvironment(op: usize): usize {
   begin();
   const address = addressOf(op);
-  probeRead(address, sizeOf(op));
+  probePieces(address, PIECE, sizeOf(op), false);
   loadEnvironment(op, address);
   return next(op);
 }
@@ -96,7 +99,7 @@ export function saveState(op: usize): usize {
   beginNoWait();
   const address = addressOf(op);
   const size = sizeOf(op);
-  probeWrite(address, size + 80);
+  probePieces(address, PIECE, size + 80, true);
   saveEnvironment(op, address);
   for (let i: u32 = 0; i < 8; i++) {
     const from = register(i);
@@ -110,7 +113,7 @@ export function restoreState(op: usize): usize {
   begin();
   const address = addressOf(op);
   const size = sizeOf(op);
-  probeRead(address, size + 80);
+  probePieces(address, PIECE, size + 80, false);
   loadEnvironment(op, address);
   for (let i: u32 = 0; i < 8; i++) {
     const to = register(i);

@@ -1,6 +1,6 @@
 import * as L from '../layout';
 import { addressOf, immediateOf, next, readOperand } from '../exec/operands';
-import { probeRead, probeWrite, read, wrap, write } from '../mmu/access';
+import { probePieces, probeWrite, read, wrap, write } from '../mmu/access';
 import {
   Exception, QUIET_BIT, Rounding, isSignaling, raise, raised, raiseNarrowDenormal, resultSe, resultSig, roundingControl, setResult,
 } from './float80';
@@ -46,7 +46,7 @@ export function loadDouble(op: usize): usize {
 export function loadExtended(op: usize): usize {
   begin();
   const address = addressOf(op);
-  probeRead(address, 10);
+  probePieces(address, 8, 10, false);
   const sig = read<u64>(address);
   setResult(<u32>read<u16>(wrap(address + 8)), sig);
   return finishLoad(op);
@@ -59,7 +59,7 @@ export function loadInteger<T>(op: usize): usize {
 export function loadBcd(op: usize): usize {
   begin();
   const address = addressOf(op);
-  probeRead(address, 10);
+  probePieces(address, 8, 10, false);
   const digits = read<u64>(address);
   fromBcd(digits, <u32>read<u16>(wrap(address + 8)));
   return finishLoad(op);
@@ -104,9 +104,7 @@ export function storeDouble(op: usize, pops: bool): usize {
 }
 function storeTenBytes(op: usize, first: u64, last: u32): usize {
   const address = addressOf(op);
-  // In two pieces, as the processor writes it: the first may have no page where the second would leave the segment.
-  probeWrite(address, 8);
-  probeWrite(wrap(address + 8), 2);
+  probePieces(address, 8, 10, true);
   if (willStore()) {
     write<u64>(address, first);
     write<u16>(wrap(address + 8), <u16>last);

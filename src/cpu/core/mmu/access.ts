@@ -134,6 +134,20 @@ export function probeRead(address: u64, size: u32): void {
   checkAlignment(address, size);
 }
 
+/**
+ * The same for an operand that the processor accesses in pieces, of which the first has `first` bytes: that may have no
+ * page where a later one would leave the segment.
+ */
+export function probePieces(address: u64, first: u32, size: u32, writes: bool): void {
+  if (writes) {
+    probeWrite(address, first);
+    probeWrite(wrap(address + first), size - first);
+  } else {
+    probeRead(address, first);
+    probeRead(wrap(address + first), size - first);
+  }
+}
+
 function readPhysical(gpa: u64, size: u32): u64 {
   const host = ramAt(gpa);
   if (host) {
