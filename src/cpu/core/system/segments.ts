@@ -16,10 +16,16 @@ export function segmentLinear(segment: usize, offset: u32, bytes: u32, writes: b
     // Expand-down: valid are the offsets above the limit.
     const top: u64 = attributes & 0x4000 ? 0xffffffff : 0xffff;
     if (<u64>offset <= <u64>limit || last > top) refuse(segment);
-  } else if (last > <u64>limit) {
+  } else if (last > <u64>limit && !isWhole(segment)) {
     refuse(segment);
   }
   return <u64>(load<u32>(segment, L.SEGMENT_BASE) + offset);
+}
+
+/** All 4 GiB, of which operands that go beyond fault piece by piece where they cross pages (`checkEnd`). */
+function isWhole(segment: usize): bool {
+  const flat = (load<u32>(L.MODE) & Mode.FLAT) != 0;
+  return flat && load<u32>(segment, L.SEGMENT_LIMIT) == 0xffffffff && !load<u64>(segment, L.SEGMENT_BASE);
 }
 
 function refuse(segment: usize): void { raiseWithCode(segment == L.SS ? Vector.SS : Vector.GP, 0); }
