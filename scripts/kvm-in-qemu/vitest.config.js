@@ -6,6 +6,10 @@ export default defineConfig({
   cacheDir: '/tmp/vite',
   test: {
     include: ['test/guests/**/*.test.ts'],
+    // These are about the software CPU alone.
+    exclude: ['icount', 'kvm-unit-tests', 'linux-programs'].map(name => `test/guests/${name}.test.ts`),
+    // A guest has been seen to stand still in here, once in some hundreds and not understood; what is broken is so twice.
+    retry: 1,
     // One after the other: a test starts threads of its own, and there are two processors.
     fileParallelism: false,
     // Without the summary that redraws itself: the serial console goes through as lines.

@@ -16,7 +16,7 @@ export interface LinuxReport {
 
 /** What the kernel prints when something is wrong with it, or it believes so of the processor or the clocks. */
 export const TROUBLE =
-  /Oops|BUG:|WARNING:|Kernel panic|Call Trace|soft lockup|detected stalls|timekeeping watchdog|Marking TSC unstable|general protection|segfault|invalid opcode/;
+  /Oops|BUG:|WARNING: CPU|Kernel panic|Call Trace|soft lockup|detected stalls|timekeeping watchdog|Marking TSC unstable|general protection|segfault|invalid opcode/;
 
 export function parseLinuxReport(console: string): LinuxReport {
   const text = console.replaceAll('\r', '');
