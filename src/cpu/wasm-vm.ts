@@ -146,7 +146,7 @@ export class WasmVm implements Vm {
     const last = Math.floor((gpa + size - 1) / PAGE);
     for (let page = Math.floor(gpa / PAGE); page <= last; page++) {
       const pieces = L.CODE_PAGES + page * L.CODE_PAGE_SIZE + 8;
-      if (this.view.getBigUint64(pieces, true) === 0n) continue;
+      if ((this.view.getUint32(pieces, true) | this.view.getUint32(pieces + 4, true)) === 0) continue;
       const from = Math.max(gpa, page * PAGE);
       this.core.exports.memoryWritten(from, Math.min(gpa + size, (page + 1) * PAGE) - from);
     }

@@ -1,6 +1,11 @@
 /** Bytes of one access. Accelerators split 8-byte accesses into two of 4, low half first, at one instant. */
 export type AccessSize = 1 | 2 | 4;
 
+/** What a read of `size` bytes gives where nobody answers. */
+export function allOnes(size: AccessSize): number {
+  return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+}
+
 /** The two buses of a PC on which a device can be reached. */
 export type AddressSpace = 'port' | 'mmio';
 

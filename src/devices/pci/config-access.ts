@@ -1,4 +1,4 @@
-import type { AccessSize, BusRange, Device, DeviceState } from '../../vmm/device.js';
+import { allOnes, type AccessSize, type BusRange, type Device, type DeviceState } from '../../vmm/device.js';
 import type { PciRoot } from './root.js';
 
 /** Where MCFG says that configuration space is, for bus 0: 1 MiB. */
@@ -23,7 +23,7 @@ export class PciConfigPorts implements Device {
         base: ADDRESS_PORT,
         size: 1,
         target: {
-          read: (_offset, size) => (size === 4 ? this.address : (1 << (8 * size)) - 1),
+          read: (_offset, size) => (size === 4 ? this.address : allOnes(size)),
           write: (_offset, size, value) => {
             if (size === 4) this.address = value;
           },
@@ -64,7 +64,7 @@ export class PciConfigPorts implements Device {
   }
 
   private read(offset: number, size: AccessSize): number {
-    if (this.address < ENABLE) return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+    if (this.address < ENABLE) return allOnes(size);
     return this.root.read(this.routing, this.register + offset, size);
   }
 

@@ -1,4 +1,4 @@
-import type { AccessSize } from '../../vmm/device.js';
+import { allOnes, type AccessSize } from '../../vmm/device.js';
 import { BusConflictError } from '../../errors.js';
 import type { PciFunction } from './function.js';
 import { SLOTS } from './wiring.js';
@@ -46,7 +46,7 @@ export class PciRoot {
   read(routing: number, offset: number, size: AccessSize): number {
     const target = routing < this.table.length ? this.table[routing] : undefined;
     // Nobody answers: the host bridge completes with all ones (PCI Local Bus 3.0, 6.1).
-    if (target === undefined) return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+    if (target === undefined) return allOnes(size);
     return target.readConfig(offset, size);
   }
 

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../vmm/clock.js';
 import type { DeviceState } from '../../vmm/device.js';
 import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
-import { GuestMemoryError } from '../../errors.js';
+import { GuestMemoryError, hex } from '../../errors.js';
 import type { DeviceHost, DeviceType } from './device-type.js';
 import { Feature, has, LEGACY_ONLY_FEATURES, RING_FEATURES } from './features.js';
 import type { Chain } from './queue/chain.js';
@@ -144,6 +144,20 @@ export class VirtioDevice implements DeviceHost {
 
   readDriverFeatures(word: number): number {
     return word > 1 ? 0 : Number((this.driverFeatures >> BigInt(word * 32)) & 0xffff_ffffn);
+  }
+
+  /** The driver changes queue `index`'s setup: only before it is enabled (4.1.4.3.2, 4.2.2.2). */
+  setUpQueue(index: number, change: (setup: QueueSetup) => void): void {
+    const setup = this.queues[index];
+    if (setup !== undefined && !setup.enabled) change(setup);
+  }
+
+  /** The driver writes 32 bits of where a part of queue `index` lies. */
+  writeQueueAddress(index: number, part: keyof QueueAreas, half: 'low' | 'high', value: number): void {
+    this.setUpQueue(index, setup => {
+      const low = setup[part] % 2 ** 32;
+      setup[part] = half === 'low' ? setup[part] - low + value : low + value * 2 ** 32;
+    });
   }
 
   /** The driver has filled in a queue's setup and enables it. Without effect when it makes no sense. */
@@ -299,7 +313,7 @@ export class VirtioDevice implements DeviceHost {
       this.rings[index] = packed ? new PackedQueue(options) : new SplitQueue(options);
     } catch (error) {
       if (!(error instanceof GuestMemoryError)) throw error;
-      this.violated('2.6', `a part of the queue at 0x${error.gpa.toString(16)} is not RAM`, index);
+      this.violated('2.6', `a part of the queue at ${hex(error.gpa)} is not RAM`, index);
     }
   }
 

@@ -1,3 +1,4 @@
+import { ECAM_BASE } from '../../devices/pci/config-access.js';
 import { HIGH_RAM_START, MMIO_HOLE_START, type GuestMemory } from '../memory/guest-memory.js';
 
 /** A piece of the guest physical address space, `start` included, `end` not. */
@@ -20,7 +21,7 @@ export const BASE_MEMORY_END = 0x9_fc00;
 export const FIRMWARE_END = 0x10_0000;
 
 /** PCI's memory-mapped configuration space: 256 buses of 1 MiB (PCI Express base specification 6.0, 7.2.2). */
-export const ECAM: AddressRange = { start: 0xe000_0000, end: 0xf000_0000 };
+export const ECAM: AddressRange = { start: ECAM_BASE, end: ECAM_BASE + 0x1000_0000 };
 /** IOAPIC, HPET, local APICs, and above them where a PC has its firmware. */
 export const CHIPSET_MMIO: AddressRange = { start: 0xfec0_0000, end: 0x1_0000_0000 };
 

@@ -1,5 +1,5 @@
 import { BusConflictError, hex } from '../../errors.js';
-import type { AccessSize, AddressSpace, BusRange } from '../device.js';
+import { allOnes, type AccessSize, type AddressSpace, type BusRange } from '../device.js';
 
 /** What a guest finds where nothing is. */
 export interface UnclaimedAccess {
@@ -80,7 +80,7 @@ export class Bus {
     const claim = this.at(address);
     if (claim === undefined) {
       this.miss(address, 'read');
-      return size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+      return allOnes(size);
     }
     return claim.target.read(address - claim.base, size);
   }

@@ -3,7 +3,8 @@ import { OverlayBackend } from '../../block/overlay.js';
 import { RawBackend } from '../../block/raw.js';
 import { VirtioBlk } from '../../devices/virtio/blk/blk.js';
 import { VirtioRng, type EntropySource } from '../../devices/virtio/rng.js';
-import { VirtioPci } from '../../devices/virtio/transport/pci.js';
+import type { DeviceType } from '../../devices/virtio/device-type.js';
+import { VirtioPci, type PciInterface } from '../../devices/virtio/transport/pci.js';
 import type { Board } from './board.js';
 import type { CheckedDisk } from './disk-options.js';
 
@@ -12,30 +13,18 @@ export function addDisk(board: Board, index: number, disk: CheckedDisk, file: Bl
   const raw = new RawBackend(file);
   const backend = disk.snapshot ? new OverlayBackend(raw) : raw;
   const { serial, queues, readOnly } = disk;
-  board.addPci(
-    new VirtioPci({
-      name: `virtio-blk${index}`,
-      type: new VirtioBlk({ backend, serial, queues, readOnly }),
-      memory: board.memory,
-      clock: board.clock,
-      host: board,
-      interface: disk.interface,
-    }),
-  );
+  addToBus(board, `virtio-blk${index}`, new VirtioBlk({ backend, serial, queues, readOnly }), disk.interface);
   return backend;
 }
 
 /** Puts an entropy device on the PCI bus. */
 export function addRng(board: Board, source: EntropySource): void {
-  board.addPci(
-    new VirtioPci({
-      name: 'virtio-rng0',
-      type: new VirtioRng(source),
-      memory: board.memory,
-      clock: board.clock,
-      host: board,
-    }),
-  );
+  addToBus(board, 'virtio-rng0', new VirtioRng(source), 'transitional');
+}
+
+function addToBus(board: Board, name: string, type: DeviceType, kind: PciInterface): void {
+  const { memory, clock } = board;
+  board.addPci(new VirtioPci({ name, type, memory, clock, host: board, interface: kind }));
 }
 
 /** Entropy of the host. */

@@ -1,3 +1,4 @@
+import { hex } from '../../../errors.js';
 import type { GuestMemory } from '../../../vmm/memory/guest-memory.js';
 import { Feature, has } from '../features.js';
 import { Chain, MAX_SEGMENTS, type ChainState } from './chain.js';
@@ -166,7 +167,7 @@ export abstract class Virtqueue {
       return this.violate('2.7.4.2', 'a device-readable descriptor follows a device-writable one');
     }
     if (!this.memory.contains(gpa, length)) {
-      return this.violate('2.6', `a buffer of ${length} bytes at 0x${gpa.toString(16)} is not RAM`);
+      return this.violate('2.6', `a buffer of ${length} bytes at ${hex(gpa)} is not RAM`);
     }
     chain.add(gpa, length, writable);
     return true;
@@ -179,7 +180,7 @@ export abstract class Virtqueue {
       return this.violate('2.7.5.3.1', `an indirect table has ${length} bytes`);
     }
     if (this.memory.contains(gpa, length)) return true;
-    return this.violate('2.7.5.3.1', `an indirect table is at 0x${gpa.toString(16)}, which is not RAM`);
+    return this.violate('2.7.5.3.1', `an indirect table is at ${hex(gpa)}, which is not RAM`);
   }
 
   private finish(chain: Chain, written: number): void {

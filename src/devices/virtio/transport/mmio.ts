@@ -1,4 +1,5 @@
 import type { BusRange, BusTarget, Device, DeviceState, IrqLine } from '../../../vmm/device.js';
+import type { QueueAreas } from '../queue/virtqueue.js';
 import { RegisterBlock, type Register } from '../../registers.js';
 import { VirtioDevice, type DriverInterrupts, type QueueSetup, type VirtioDeviceOptions } from '../device.js';
 
@@ -68,7 +69,7 @@ const COMMON_REGISTERS: readonly Register<VirtioMmio>[] = [
     name: 'QueueSize',
     offset: 0x038,
     width: 4,
-    write: (mmio, value) => mmio.setUpQueue(queue => (queue.size = value)),
+    write: (mmio, value) => mmio.device.setUpQueue(mmio.queueSel, queue => (queue.size = value)),
   },
   {
     name: 'QueueNotify',
@@ -144,25 +145,19 @@ const LEGACY_REGISTERS = new RegisterBlock<VirtioMmio>(
   0,
 );
 
-function area(
-  name: string,
-  offset: number,
-  part: 'descriptors' | 'driver' | 'device',
-): readonly Register<VirtioMmio>[] {
+function area(name: string, offset: number, part: keyof QueueAreas): readonly Register<VirtioMmio>[] {
   return [
     {
       name: `${name}Low`,
       offset,
       width: 4,
-      write: (mmio, value) =>
-        mmio.setUpQueue(queue => (queue[part] = queue[part] - (queue[part] % 2 ** 32) + value)),
+      write: (mmio, value) => mmio.device.writeQueueAddress(mmio.queueSel, part, 'low', value),
     },
     {
       name: `${name}High`,
       offset: offset + 4,
       width: 4,
-      write: (mmio, value) =>
-        mmio.setUpQueue(queue => (queue[part] = (queue[part] % 2 ** 32) + value * 2 ** 32)),
+      write: (mmio, value) => mmio.device.writeQueueAddress(mmio.queueSel, part, 'high', value),
     },
   ];
 }
@@ -202,12 +197,6 @@ export class VirtioMmio implements Device, DriverInterrupts {
   /** 0: the selected queue does not exist. */
   get largestQueue(): number {
     return this.device.type.queueSizes[this.queueSel] ?? 0;
-  }
-
-  /** Changes the selected queue's setup: only before it is ready (4.2.2.2). */
-  setUpQueue(change: (queue: QueueSetup) => void): void {
-    const { queue } = this;
-    if (queue && !queue.enabled) change(queue);
   }
 
   writeQueueReady(value: number): void {

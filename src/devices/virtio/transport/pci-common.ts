@@ -1,4 +1,5 @@
 import { RegisterBlock } from '../../registers.js';
+import type { QueueAreas } from '../queue/virtqueue.js';
 import type { VirtioPci } from './pci.js';
 
 /** Common configuration structure (virtio 1.3, 4.1.4.3). 64-bit fields are two registers, as drivers access them. */
@@ -60,7 +61,7 @@ export const COMMON_CONFIGURATION = new RegisterBlock<VirtioPci>(
       width: 2,
       // 0: the queue does not exist.
       read: pci => pci.queue?.size ?? 0,
-      write: (pci, value) => pci.setUpQueue(queue => (queue.size = value)),
+      write: (pci, value) => pci.device.setUpQueue(pci.queueSelect, queue => (queue.size = value)),
     },
     {
       name: 'queue_msix_vector',
@@ -98,7 +99,7 @@ export const COMMON_CONFIGURATION = new RegisterBlock<VirtioPci>(
   0,
 );
 
-function area(name: string, offset: number, part: 'descriptors' | 'driver' | 'device') {
+function area(name: string, offset: number, part: keyof QueueAreas) {
   return [
     {
       name: `${name}_lo`,
@@ -106,7 +107,7 @@ function area(name: string, offset: number, part: 'descriptors' | 'driver' | 'de
       width: 4 as const,
       read: (pci: VirtioPci) => (pci.queue?.[part] ?? 0) % 2 ** 32,
       write: (pci: VirtioPci, value: number) =>
-        pci.setUpQueue(queue => (queue[part] = queue[part] - (queue[part] % 2 ** 32) + value)),
+        pci.device.writeQueueAddress(pci.queueSelect, part, 'low', value),
     },
     {
       name: `${name}_hi`,
@@ -114,7 +115,7 @@ function area(name: string, offset: number, part: 'descriptors' | 'driver' | 'de
       width: 4 as const,
       read: (pci: VirtioPci) => Math.floor((pci.queue?.[part] ?? 0) / 2 ** 32),
       write: (pci: VirtioPci, value: number) =>
-        pci.setUpQueue(queue => (queue[part] = (queue[part] % 2 ** 32) + value * 2 ** 32)),
+        pci.device.writeQueueAddress(pci.queueSelect, part, 'high', value),
     },
   ];
 }

@@ -89,12 +89,6 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     return this.device.queues[this.queueSelect];
   }
 
-  /** Changes the selected queue's setup: only before it is enabled (4.1.4.3.2). */
-  setUpQueue(change: (queue: QueueSetup) => void): void {
-    const { queue } = this;
-    if (queue && !queue.enabled) change(queue);
-  }
-
   /** What a vector register reads after a write: NO_VECTOR when there is no such vector (4.1.5.1.2). */
   existingVector(value: number): number {
     return value < this.msix.vectors ? value : NO_VECTOR;
