@@ -6,10 +6,16 @@ export interface Offload {
   /** The checksum over the bytes from `csumStart` to the end belongs at `csumStart + csumOffset`; none: undefined. */
   readonly csumStart?: number;
   readonly csumOffset?: number;
-  /** The frame is to be cut into segments of `gsoSize` payload bytes behind `headerLength` bytes of headers. */
+  /**
+   * The frame is to be cut into segments of `gsoSize` payload bytes behind `headerLength` bytes of headers; `udp` into
+   * datagrams of their own, not into fragments. Its checksum is only begun, too.
+   */
   readonly gso?: 'tcp4' | 'tcp6' | 'udp';
   readonly gsoSize?: number;
+  /** Bytes before the payload, from the destination address on. */
   readonly headerLength?: number;
+  /** A TCP segment with CWR set: only the first of those that it is cut into has it (RFC 3168, 6.1.2). */
+  readonly ecn?: boolean;
   /** The receiver need not verify checksums: the frame has not left the machine. */
   readonly checksumsValid?: boolean;
 }
@@ -25,7 +31,10 @@ export interface OffloadSupport {
 
 /** The network card's end of the cable, as a back end sees it. */
 export interface NetCard {
-  /** What the driver accepts at this moment: it changes when a driver starts or changes its mind. */
+  /**
+   * What the driver accepts at this moment: it changes when a driver starts or changes its mind. What it does not, the card
+   * does in software.
+   */
   readonly accepts: OffloadSupport;
   /**
    * Hands a frame to the guest: Ethernet, from the destination address on, without frame check sequence. The bytes are
@@ -47,7 +56,11 @@ export interface NetBackend {
   readonly mtu?: number;
   /** Called once, before any frame. */
   attach(card: NetCard): void;
-  /** A frame from the guest. The bytes are the caller's again when this returns. */
+  /** False while it takes no frames: those of the guest wait until it calls `onReady`. Absent: it always does. */
+  readonly ready?: boolean;
+  /** Set by the card: `ready` has become true again. */
+  onReady?: () => void;
+  /** A frame from the guest. The bytes, and `offload`, are the caller's again when this returns. */
   transmit(frame: Uint8Array, offload?: Offload): void;
   /** There is room for frames again, after `NetCard.receive` had none. */
   onRoom(): void;
