@@ -1,0 +1,24 @@
+import { randomFillSync } from 'node:crypto';
+import type { NetworkHost } from '../../net/user/host.js';
+import { bindDatagram, openDatagram } from './datagram.js';
+import { hostAddressesOf, hostNameservers } from './names.js';
+import { connectStream, listenForStreams } from './stream.js';
+
+/** Node's sockets and clock, for user networks. */
+export const nodeNetworkHost: NetworkHost = {
+  now: () => performance.now(),
+  after: (delay, action) => {
+    const timer = setTimeout(action, delay);
+    return () => clearTimeout(timer);
+  },
+  defer: action => void setImmediate(action),
+  random: bytes => void randomFillSync(bytes),
+  connect: connectStream,
+  connectUnix: (path, events) => connectStream({ path }, events),
+  listen: listenForStreams,
+  openUdp: openDatagram,
+  bindUdp: bindDatagram,
+  openPing: () => undefined,
+  nameservers: hostNameservers,
+  addressesOf: hostAddressesOf,
+};

@@ -1,0 +1,149 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { ConfigError } from '../../errors.js';
+import type {
+  AcceptedStream,
+  Bound,
+  Closable,
+  Endpoint,
+  HostStream,
+  StreamEvents,
+} from '../../net/user/host.js';
+import { failureOf } from './failure.js';
+
+/**
+ * Room for what is read at once: the most whole segments of an Ethernet's size that fit in one large IPv4 packet.
+ * All sockets read into the same bytes: what they have is handed on before the next one reads.
+ */
+const readBuffer = new Uint8Array(44 * 1460);
+
+/** What is written is copied here, until the host keeps something of it. */
+let writeBuffer = new Uint8Array(65536);
+
+/** A socket of Node's, as a user network sees it. */
+class SocketStream implements HostStream {
+  private over = false;
+  private ending = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly events: StreamEvents,
+  ) {}
+
+  get queued(): number {
+    return this.socket.writableLength;
+  }
+
+  /** @param connected whether it stands already */
+  listen(connected: boolean): void {
+    const { socket, events } = this;
+    let standing = connected;
+    if (!connected) {
+      socket.once('connect', () => {
+        standing = true;
+        if (!this.over) events.connected();
+      });
+    }
+    socket.on('end', () => {
+      if (!this.over) events.ended();
+    });
+    socket.on('drain', () => {
+      if (!this.over) events.drained();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.over) return;
+      this.over = true;
+      if (standing) events.broken();
+      else events.failed(failureOf(error));
+    });
+  }
+
+  take(bytes: Uint8Array): void {
+    if (!this.over) this.events.data(bytes);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.over || this.ending || bytes.length === 0) return;
+    if (bytes.length > writeBuffer.length) writeBuffer = new Uint8Array(bytes.length);
+    const copy = writeBuffer.subarray(0, bytes.length);
+    copy.set(bytes);
+    this.socket.write(copy);
+    // Whatever the kernel has not taken at once is still read from there.
+    if (this.socket.writableLength > 0) writeBuffer = new Uint8Array(writeBuffer.length);
+  }
+
+  end(): void {
+    this.ending = true;
+    this.socket.end();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  close(): void {
+    this.over = true;
+    // Reading on would keep it for as long as the other side likes.
+    if (this.socket.writableFinished) this.socket.destroy();
+    else this.socket.destroySoon();
+  }
+
+  reset(): void {
+    this.over = true;
+    this.socket.resetAndDestroy();
+  }
+}
+
+export function connectStream(to: Endpoint | { readonly path: string }, events: StreamEvents): HostStream {
+  const onread = {
+    buffer: readBuffer,
+    callback: (length: number, buffer: Uint8Array) => {
+      stream.take(buffer.subarray(0, length));
+      return true;
+    },
+  };
+  const socket =
+    'path' in to
+      ? connect({ path: to.path, allowHalfOpen: true, onread })
+      : connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, onread });
+  const stream = new SocketStream(socket, events);
+  stream.listen(false);
+  return stream;
+}
+
+/** @throws ConfigError when the address cannot be had */
+export async function listenForStreams(
+  at: Endpoint,
+  accept: (stream: AcceptedStream) => void,
+): Promise<Closable & Bound> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, socket => {
+    accept({
+      peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+      start: events => {
+        const stream = new SocketStream(socket, events);
+        stream.listen(true);
+        socket.on('data', (bytes: Uint8Array) => stream.take(bytes));
+        // A listener for data makes it flow.
+        socket.pause();
+        return stream;
+      },
+    });
+  });
+  await bound(server, at);
+  return {
+    port: (server.address() as { port: number }).port,
+    close: () => void server.close(),
+  };
+}
+
+function bound(server: Server, at: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new ConfigError(`cannot listen on TCP port ${at.port} of ${at.address}: ${error.message}`)),
+    );
+    server.listen({ host: at.address, port: at.port, ipv6Only: true, backlog: 1024 }, resolve);
+  });
+}
