@@ -3,6 +3,7 @@ import type { CoreRunner } from './core-runner.js';
 import { fillCase, type Form } from './forms.js';
 import { Batch, type Outcome, type TestCase } from './layout.js';
 import type { NativeRunner } from './native.js';
+import { compareWithCore } from './operand-order.js';
 import { Random } from './random.js';
 import { fillX87 } from './x87-cases.js';
 import { compareX87 } from './x87-compare.js';
@@ -50,7 +51,7 @@ function run({ native, core, seed, cases, observe }: Campaign, fill: Fill, compa
     // A context switch makes AMD's processors forget x87's instruction pointers: what differs is run again.
     for (const test of differing) {
       single.cases[0].copyFrom(test);
-      const lines = compare(test, native.run(single)[0], core.run(test));
+      const lines = compareWithCore(test, native.run(single)[0], core, compare);
       if (lines.length > 0 && found.length < KEPT) found.push({ test: test.copy(), lines });
     }
   }

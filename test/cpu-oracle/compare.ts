@@ -50,7 +50,7 @@ function flagMask(test: TestCase, native: Outcome): number {
 }
 
 /** #SS, #GP, #PF. */
-function isAddressFault(vector: number): boolean {
+export function isAddressFault(vector: number): boolean {
   return vector >= 12 && vector <= 14;
 }
 

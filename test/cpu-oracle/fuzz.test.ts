@@ -5,6 +5,7 @@ import { CoreRunner } from './core-runner.js';
 import { describeMismatch, encodeLine, minimize } from './corpus.js';
 import { Batch } from './layout.js';
 import { NativeRunner } from './native.js';
+import { compareWithCore } from './operand-order.js';
 import { compareX87 } from './x87-compare.js';
 
 const seconds = Number(process.env['CPU_FUZZ_SECONDS'] ?? 0);
@@ -36,7 +37,12 @@ it.runIf(seconds > 0)(
     for (const mismatch of found.slice(0, 20)) {
       const smallest = minimize(mismatch, test => {
         single.cases[0].copyFrom(test);
-        return compareX87(test, native.run(single)[0], core.run(test)).lines;
+        return compareWithCore(
+          test,
+          native.run(single)[0],
+          core,
+          (...outcome) => compareX87(...outcome).lines,
+        );
       });
       console.log(encodeLine(smallest));
     }

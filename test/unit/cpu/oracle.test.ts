@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CAMPAIGNS } from '../../cpu-oracle/campaigns.js';
-import { differences } from '../../cpu-oracle/compare.js';
 import { CoreRunner } from '../../cpu-oracle/core-runner.js';
 import { describeMismatch, readCorpus } from '../../cpu-oracle/corpus.js';
 import { Coverage } from '../../cpu-oracle/coverage.js';
 import { nativeAvailable } from '../../cpu-oracle/host.js';
 import { Batch } from '../../cpu-oracle/layout.js';
 import { NativeRunner } from '../../cpu-oracle/native.js';
+import { compareWithCore } from '../../cpu-oracle/operand-order.js';
 
 const CASES = 15_000;
 /** Rounds of all campaigns in which every form has to have its turn. */
@@ -23,7 +23,7 @@ describe.runIf(nativeAvailable)('the core against the host processor', () => {
     const batch = new Batch(tests.length);
     tests.forEach((test, i) => batch.cases[i].copyFrom(test));
     const outcomes = native.run(batch);
-    const found = tests.map((test, i) => ({ test, lines: differences(test, outcomes[i], core.run(test)) }));
+    const found = tests.map((test, i) => ({ test, lines: compareWithCore(test, outcomes[i], core) }));
     expect(tests.length).toBeGreaterThan(0);
     expect(found.filter(({ lines }) => lines.length > 0).map(describeMismatch)).toEqual([]);
   });
