@@ -51,13 +51,13 @@ export function startTsvmm(args: readonly string[], options: SpawnOptions): Chil
   return child;
 }
 
-/** Waits for a process's end. */
+/** Waits for a process's end, which may have come already. */
 export async function statusOf(child: ChildProcess): Promise<number> {
   const timer = setTimeout(() => child.kill('SIGABRT'), HUNG_MS);
   try {
-    const [status] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     if (child.signalCode === 'SIGABRT') throw new Error(`it hung: ${child.spawnargs.join(' ')}`);
-    return status ?? signalNumber(child.signalCode!);
+    return child.exitCode ?? signalNumber(child.signalCode!);
   } finally {
     clearTimeout(timer);
   }
