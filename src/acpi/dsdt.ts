@@ -1,4 +1,5 @@
 import { S5_SLP_TYP } from '../devices/legacy/acpi-pm.js';
+import { mmioSlots } from '../devices/virtio/transport/mmio-slots.js';
 import type { ComPort } from '../devices/legacy/uart16550.js';
 import {
   device,
@@ -16,6 +17,7 @@ import {
   type Descriptor,
   type Statement,
 } from './aml.js';
+import { virtioMmio } from './virtio-mmio.js';
 import { configurationSpace, hostBridge } from './pci.js';
 import { table } from './table.js';
 
@@ -26,14 +28,23 @@ export interface DsdtOptions {
   /** UIDs of the processors are 0 to `cpus` − 1, as in the MADT. */
   readonly cpus: number;
   readonly serialPorts: readonly ComPort[];
-  /** The machine has a PCI bus. */
+  readonly parts: DsdtParts;
+}
+
+/** What of the mainboard the tables tell. */
+export interface DsdtParts {
   readonly pci: boolean;
+  readonly pic: boolean;
+  readonly rtc: boolean;
+  readonly keyboard: boolean;
+  /** Virtio devices at fixed addresses. */
+  readonly mmioSlots: number;
 }
 
 /**
  * Differentiated System Description Table (ACPI 6.5, 5.2.11.1): what a guest cannot find out by looking.
  */
-export function dsdt({ cpus, serialPorts, pci }: DsdtOptions): Uint8Array {
+export function dsdt({ cpus, serialPorts, parts }: DsdtOptions): Uint8Array {
   return table(
     'DSDT',
     REVISION,
@@ -42,10 +53,11 @@ export function dsdt({ cpus, serialPorts, pci }: DsdtOptions): Uint8Array {
       scope(
         '\\_SB',
         ...processors(cpus),
-        realTimeClock(),
-        keyboard(),
+        ...(parts.rtc ? [realTimeClock()] : []),
+        ...(parts.keyboard ? [keyboard()] : []),
         ...serialPorts.map(serialPort),
-        ...(pci ? [hostBridge(), configurationSpace()] : []),
+        ...mmioSlots(parts.mmioSlots, parts.pci).map(virtioMmio),
+        ...(parts.pci ? [hostBridge(), configurationSpace()] : []),
       ),
     ),
   );

@@ -148,6 +148,7 @@ const NO_C3 = 1001;
 const LEGACY_DEVICES = 1 << 0;
 const HAS_8042 = 1 << 1;
 const VGA_NOT_PRESENT = 1 << 2;
+const CMOS_RTC_NOT_PRESENT = 1 << 5;
 
 /** Fixed feature flags (5.2.9, table 5.10). */
 const WBINVD = 1 << 0;
@@ -167,11 +168,18 @@ export interface FadtLinks {
   readonly dsdt: number;
 }
 
+/** What of the mainboard the FADT tells. */
+export interface FadtParts {
+  readonly pci: boolean;
+  readonly rtc: boolean;
+  readonly keyboard: boolean;
+}
+
 /**
  * Fixed ACPI Description Table (ACPI 6.5, 5.2.9), "FACP" by its signature: a PC without legacy mode, that is without
  * SMI command port, on which ACPI is always enabled. No general-purpose events, and no sleep states but S5.
  */
-export function fadt({ facs, dsdt }: FadtLinks): Uint8Array {
+export function fadt({ facs, dsdt }: FadtLinks, parts: FadtParts): Uint8Array {
   const body = encode(BODY, {
     firmwareControl: facs,
     dsdt,
@@ -206,8 +214,8 @@ export function fadt({ facs, dsdt }: FadtLinks): Uint8Array {
     dutyWidth: 0,
     dayAlarm: 0,
     monthAlarm: 0,
-    century: CENTURY,
-    bootArchitecture: LEGACY_DEVICES | HAS_8042 | VGA_NOT_PRESENT,
+    century: parts.rtc ? CENTURY : 0,
+    bootArchitecture: bootArchitecture(parts),
     flags: WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | RESET_REG_SUP,
     resetRegister: portRegister(RESET_CONTROL_PORT, 1, BYTE_ACCESS),
     resetValue: RESET_VALUE,
@@ -229,4 +237,14 @@ export function fadt({ facs, dsdt }: FadtLinks): Uint8Array {
     hypervisorVendor: 'TSVMM',
   });
   return table('FACP', REVISION, body);
+}
+
+function bootArchitecture({ pci, rtc, keyboard }: FadtParts): number {
+  return (
+    // Serial ports in their places alone make no legacy device: they are in the DSDT.
+    (pci ? LEGACY_DEVICES : 0) |
+    (keyboard ? HAS_8042 : 0) |
+    VGA_NOT_PRESENT |
+    (rtc ? 0 : CMOS_RTC_NOT_PRESENT)
+  );
 }

@@ -43,7 +43,7 @@ export interface AcpiTables {
  * @throws ConfigError for another number of CPUs than 1 to 254, or tables that do not fit into their area
  */
 export function buildAcpiTables(options: AcpiOptions): AcpiTables {
-  const { cpus } = options;
+  const { cpus, parts } = options;
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
     throw new ConfigError(`the ACPI tables describe 1 to ${MAX_CPUS} CPUs, not ${cpus}`, { cpus });
   }
@@ -53,9 +53,9 @@ export function buildAcpiTables(options: AcpiOptions): AcpiTables {
   const facsAt = area.put('FACS', facs(), FACS_ALIGNMENT);
   const dsdtAt = area.put('DSDT', dsdt(options));
   const listed = [
-    area.put('FADT', fadt({ facs: facsAt, dsdt: dsdtAt })),
-    area.put('MADT', madt({ cpus, timerGsi: TIMER_GSI, sciIrq: SCI_IRQ })),
-    ...(options.pci ? [area.put('MCFG', mcfg())] : []),
+    area.put('FADT', fadt({ facs: facsAt, dsdt: dsdtAt }, parts)),
+    area.put('MADT', madt({ cpus, pic: parts.pic, timerGsi: TIMER_GSI, sciIrq: SCI_IRQ })),
+    ...(parts.pci ? [area.put('MCFG', mcfg())] : []),
   ];
   const rsdtAt = area.put('RSDT', rsdt(listed));
   const xsdtAt = area.put('XSDT', xsdt(listed));

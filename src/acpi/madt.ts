@@ -91,6 +91,8 @@ const LEVEL_TRIGGERED = 3 << 2;
 export interface MadtOptions {
   /** Local APIC ids and processor UIDs are 0 to `cpus` − 1. */
   readonly cpus: number;
+  /** The machine has the two 8259. */
+  readonly pic: boolean;
   /** Global system interrupt on which the ISA timer, IRQ 0, arrives. */
   readonly timerGsi: number;
   readonly sciIrq: number;
@@ -102,9 +104,9 @@ export interface MadtOptions {
  *
  * SCI is level-triggered and active-high: the lines into this machine's IOAPIC are high when asserted.
  */
-export function madt({ cpus, timerGsi, sciIrq }: MadtOptions): Uint8Array {
+export function madt({ cpus, pic, timerGsi, sciIrq }: MadtOptions): Uint8Array {
   const body = Buffer.concat([
-    encode(BODY, { localApicAddress: LOCAL_APIC_ADDRESS, flags: PCAT_COMPAT }),
+    encode(BODY, { localApicAddress: LOCAL_APIC_ADDRESS, flags: pic ? PCAT_COMPAT : 0 }),
     ...Array.from({ length: cpus }, (_, id) => localApic(id)),
     encode(IO_APIC, {
       type: TYPE_IO_APIC,

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.js';
-import { DISK_INTERFACES, type DiskOption } from '../vmm/machine/disk-options.js';
+import type { DiskOption } from '../vmm/machine/disk-options.js';
+import { VIRTIO_INTERFACES } from '../vmm/machine/virtio-interface.js';
 
 /** How `--disk` is written. */
 export const DISK_SYNTAX = 'FILE[,readonly][,snapshot][,serial=TEXT][,queues=N][,interface=NAME]';
@@ -44,9 +45,9 @@ function parseFlag(key: string, value: string): boolean {
 }
 
 function parseInterface(value: string): NonNullable<DiskOption['interface']> {
-  const found = DISK_INTERFACES.find(name => name === value);
+  const found = VIRTIO_INTERFACES.find(name => name === value);
   if (!found) {
-    throw new ConfigError(`--disk: interface is one of ${DISK_INTERFACES.join(', ')}, not '${value}'`);
+    throw new ConfigError(`--disk: interface is one of ${VIRTIO_INTERFACES.join(', ')}, not '${value}'`);
   }
   return found;
 }

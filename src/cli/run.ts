@@ -3,7 +3,9 @@ import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
+import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
+import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
@@ -36,6 +38,7 @@ interface RunFlags {
   readonly rtcBase?: number;
   readonly seed?: number;
   readonly acpi: boolean;
+  readonly machine?: MachineTypeOption;
   readonly pci: boolean;
   readonly disk?: readonly string[];
   readonly rng?: true;
@@ -55,8 +58,12 @@ Serial ports (WHERE):
 The guest waits while its output is not taken; where nobody is connected (pty, unix), the last 64 KiB wait for the
 next reader instead.
 
-Disks: raw images or block devices, as virtio block devices on the PCI bus. With snapshot, what the guest writes stays
-in memory; interface is transitional, modern or legacy. A comma in the file's name is written twice.
+Machines: pc has a PCI bus and the devices of a PC; microvm has virtio devices at fixed addresses, no PCI, PIC or PIT.
+auto-kernel-cmdline says whether those are announced on the command line too (virtio_mmio.device=).
+
+Disks: raw images or block devices, as virtio block devices. With snapshot, what the guest writes stays in memory;
+interface is transitional, modern or legacy on the PCI bus, mmio or mmio-legacy at a fixed address. A comma in the
+file's name is written twice.
 
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;
@@ -86,6 +93,10 @@ function options(): Option[] {
       `what executes the guest: ${list(accelerators)}; auto is KVM where it has hardware under it, else wasm`,
       parseChoice(accelerators),
     ).default('auto'),
+    single('-M, --machine <type>', `what the guest runs on: ${MACHINE_SYNTAX}`, parseMachine).default(
+      undefined,
+      'pc',
+    ),
     single('-m, --memory <size>', 'RAM', parseMemory).default(256 << 20, '256M'),
     single('-c, --cpus <count>', 'virtual CPUs', parseCount(1, 254)).default(1),
     single('-a, --append <text>', 'kernel command line; what follows -- is added to it', text => text),
@@ -105,8 +116,8 @@ function options(): Option[] {
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
-    new Option('--rng', 'a source of entropy: a virtio device on the PCI bus'),
-    new Option('--no-pci', 'no PCI bus'),
+    new Option('--rng', 'a source of entropy: a virtio device'),
+    new Option('--no-pci', 'a PC without a PCI bus: virtio devices at fixed addresses'),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
     single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
     new Option(
@@ -165,7 +176,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
 }
 
 function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {
-  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, pci, rng } = flags;
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, machine, pci, rng } = flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
@@ -175,7 +186,8 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     cpus,
     boot,
     acpi,
-    pci,
+    ...(machine && { machine }),
+    ...(pci ? {} : { pci }),
     rng: rng ?? false,
     ...(kvmDevice !== undefined && { kvmDevice }),
     ...(initrd !== undefined && { initrd }),

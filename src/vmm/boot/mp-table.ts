@@ -2,6 +2,7 @@ import { setChecksum } from '../checksum.js';
 import { blob, seq, u16, u32, u8 } from 'buffer-layout';
 import { ConfigError } from '../../errors.js';
 import { INTX_GSIS, intxGsi, SLOTS } from '../../devices/pci/wiring.js';
+import { mmioSlots, type MmioSlot } from '../../devices/virtio/transport/mmio-slots.js';
 import { ascii, encode, offsetOf, structure } from '../layout.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 import { BASE_MEMORY_END } from './e820.js';
@@ -136,6 +137,7 @@ const PCI_BUS = 0;
 const ISA_BUS = 1;
 /** On a PC the cascade between the two PICs; nothing else is wired to it. */
 const CASCADE_IRQ = 2;
+const ISA_IRQS = 16;
 const TIMER_IRQ = 0;
 const TIMER_PIN = 2;
 /** Polarity in bits 1–0, trigger mode in bits 3–2 (4.3.4): what PCI's interrupts are. */
@@ -148,21 +150,28 @@ const AREA_END = BASE_MEMORY_END + 1024;
 /** Where the table lies when it is too long to follow the pointer: the end of what a PC has as BIOS ROM. */
 const LARGE_TABLE = 0xf_e000;
 
+/** What of the mainboard the table tells. */
+export interface MpTableParts {
+  readonly pci: boolean;
+  readonly pic: boolean;
+  readonly mmioSlots: number;
+}
+
 /**
  * Writes the MP floating pointer to the start of the last KiB of base memory (639 KiB), where Linux and OSv look for
  * it, and the MP configuration table behind it, or, when it is too long for that, at 0xFE000. It describes CPUs with
  * APIC ids from 0 up, one IOAPIC with the next id, the ISA interrupts, edge-triggered and active-high, each on the
- * pin of its number but for the timer on pin 2, and the interrupts of the PCI bus.
+ * pin of its number but for the timer on pin 2, and the interrupts of the PCI bus; of virtio
+ * devices at fixed addresses, the interrupts that ISA does not have as if it had.
  *
  * @param cpus 1 to 254
- * @param pci the machine has a PCI bus
  * @throws ConfigError for another number of CPUs
  */
-export function writeMpTable(memory: GuestMemory, cpus: number, pci: boolean): void {
+export function writeMpTable(memory: GuestMemory, cpus: number, parts: MpTableParts): void {
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
     throw new ConfigError(`an MP table describes 1 to ${MAX_CPUS} CPUs, not ${cpus}`, { cpus });
   }
-  const table = configurationTable(cpus, pci);
+  const table = configurationTable(cpus, parts);
   const behind = BASE_MEMORY_END + FLOATING_POINTER.span;
   const address = behind + table.length <= AREA_END ? behind : LARGE_TABLE;
   memory.write(address, table);
@@ -183,7 +192,7 @@ function floatingPointer(configuration: number): Uint8Array {
   return pointer;
 }
 
-function configurationTable(cpus: number, pci: boolean): Uint8Array {
+function configurationTable(cpus: number, { pci, pic, mmioSlots: slots }: MpTableParts): Uint8Array {
   const entries = [
     ...Array.from({ length: cpus }, (_, apicId) => processor(apicId)),
     ...(pci ? [encode(BUS, { type: TYPE_BUS, id: PCI_BUS, name: 'PCI   ' })] : []),
@@ -196,8 +205,9 @@ function configurationTable(cpus: number, pci: boolean): Uint8Array {
       address: IOAPIC_ADDRESS,
     }),
     ...isaInterrupts(cpus, pci),
+    ...beyondIsa(mmioSlots(slots, pci)).map(gsi => isaInterrupt(gsi, cpus)),
     ...(pci ? pciInterrupts(cpus) : []),
-    localInterrupt(EXT_INT, 0),
+    ...(pic ? [localInterrupt(EXT_INT, 0)] : []),
     localInterrupt(NMI, 1),
   ];
   const body = Buffer.concat(entries);
@@ -229,19 +239,26 @@ function processor(apicId: number): Uint8Array {
 
 function isaInterrupts(ioapicId: number, pci: boolean): Uint8Array[] {
   const taken: readonly number[] = [CASCADE_IRQ, ...(pci ? INTX_GSIS : [])];
-  const irqs = Array.from({ length: 16 }, (_, irq) => irq).filter(irq => !taken.includes(irq));
-  return irqs.map(irq =>
-    encode(INTERRUPT, {
-      type: TYPE_IO_INTERRUPT,
-      interruptType: INT,
-      // Polarity and trigger mode conform to the bus.
-      flags: 0,
-      sourceBus: ISA_BUS,
-      sourceIrq: irq,
-      apicId: ioapicId,
-      pin: irq === TIMER_IRQ ? TIMER_PIN : irq,
-    }),
-  );
+  const irqs = Array.from({ length: ISA_IRQS }, (_, irq) => irq).filter(irq => !taken.includes(irq));
+  return irqs.map(irq => isaInterrupt(irq, ioapicId));
+}
+
+function isaInterrupt(irq: number, ioapicId: number): Uint8Array {
+  return encode(INTERRUPT, {
+    type: TYPE_IO_INTERRUPT,
+    interruptType: INT,
+    // Polarity and trigger mode conform to the bus.
+    flags: 0,
+    sourceBus: ISA_BUS,
+    sourceIrq: irq,
+    apicId: ioapicId,
+    pin: irq === TIMER_IRQ ? TIMER_PIN : irq,
+  });
+}
+
+/** The interrupts of these devices that are no ISA interrupts. */
+function beyondIsa(slots: readonly MmioSlot[]): number[] {
+  return [...new Set(slots.map(({ gsi }) => gsi))].filter(gsi => gsi >= ISA_IRQS);
 }
 
 /** INTA# of every slot, by slot and pin in the source (D.3); the functions of this machine have no other pin. */

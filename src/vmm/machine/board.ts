@@ -16,6 +16,7 @@ import { Rtc } from '../../devices/legacy/rtc.js';
 import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
 import type { Vm } from '../accelerator.js';
 import { BusConflictError, hex } from '../../errors.js';
+import { mmioSlots, type MmioSlot } from '../../devices/virtio/transport/mmio-slots.js';
 import { Bus } from '../bus/bus.js';
 import { Dispatcher } from '../bus/dispatch.js';
 import type { Clock } from '../clock.js';
@@ -27,6 +28,7 @@ import {
   type GuestMemory,
   type RamSegment,
 } from '../memory/guest-memory.js';
+import type { BoardParts } from './machine-parts.js';
 
 const PORT_LIMIT = 0x1_0000;
 /** MMIO addresses are doubles: exact up to here, and beyond what any x86 processor addresses. */
@@ -51,11 +53,10 @@ export interface BoardOptions {
   /** Where the output of COM1, COM2, … goes. A PC has as many ports as there are sinks, at most four. */
   readonly serial: readonly ByteSink[];
   readonly debugConsole: ByteSink;
-  /** With a PCI bus. */
-  readonly pci: boolean;
+  readonly parts: BoardParts;
 }
 
-/** The mainboard of a PC: its buses, its interrupt wiring and its devices. */
+/** The mainboard of a PC or of a microvm: its buses, its interrupt wiring and its devices. */
 export class Board implements DeviceContext, PciHost {
   readonly memory: GuestMemory;
   readonly clock: Clock;
@@ -68,23 +69,26 @@ export class Board implements DeviceContext, PciHost {
   readonly pci: PciRoot | undefined;
   private readonly devices = new Map<string, Device>();
   private readonly router: InterruptRouter;
+  private readonly freeMmioSlots: MmioSlot[];
   private vm: Vm | undefined;
 
   constructor(options: BoardOptions) {
-    const { memory, clock, power, serial, debugConsole, pci } = options;
+    const { memory, clock, power, serial, debugConsole, parts } = options;
     this.memory = memory;
     this.clock = clock;
     this.power = power;
 
+    this.freeMmioSlots = [...mmioSlots(parts.mmioSlots, parts.pci)];
+
     const pic = new Pic({
       onIntr: level => this.vm?.setIntr(level),
-      levelTriggered: pci ? INTX_GSIS : [],
+      levelTriggered: parts.pci ? INTX_GSIS : [],
     });
     const ioapic = new Ioapic({
       send: (address, data) => this.vm?.signalMsi(address, data),
       onRoutes: routes => this.vm?.setIoapicRoutes(routes),
     });
-    this.router = new InterruptRouter(isaWiring(pic, ioapic));
+    this.router = new InterruptRouter(isaWiring(parts.pic ? pic : undefined, ioapic));
     this.dispatcher = new Dispatcher(this.ports, this.mmio, {
       eoi: vector => ioapic.eoi(vector),
       acknowledge: () => pic.acknowledge(),
@@ -94,10 +98,10 @@ export class Board implements DeviceContext, PciHost {
       return new Uart16550({ name, base, irq: this.irq(isaIrq), clock, output });
     });
 
-    this.add(pic);
+    if (parts.pic) this.add(pic);
     this.add(ioapic);
-    this.add(new Pit({ clock, irq: this.irq(0) }));
-    this.add(new Rtc({ clock, irq: this.irq(8), ...ramSizes(memory) }));
+    if (parts.pit) this.add(new Pit({ clock, irq: this.irq(0) }));
+    if (parts.rtc) this.add(new Rtc({ clock, irq: this.irq(8), ...ramSizes(memory) }));
     for (const uart of this.uarts) this.add(uart);
     this.add(new I8042({ keyboardIrq: this.irq(1), auxIrq: this.irq(12), power }));
     this.add(new ResetControl(power));
@@ -105,7 +109,7 @@ export class Board implements DeviceContext, PciHost {
     this.add(new DebugExit(power));
     this.add(new DebugConsole(debugConsole));
     this.add(new PostCode());
-    if (pci) this.pci = this.addPciBus();
+    if (parts.pci) this.pci = this.addPciBus();
   }
 
   /** Gives the interrupt controllers their way to the local APICs. */
@@ -137,6 +141,16 @@ export class Board implements DeviceContext, PciHost {
       throw new BusConflictError(`${pciFunction.name} needs a PCI bus`, { name: pciFunction.name });
     this.add(pciFunction);
     this.pci.add(pciFunction, slot);
+  }
+
+  /**
+   * The place of the next virtio device at a fixed address.
+   * @throws BusConflictError when the machine was not planned with so many
+   */
+  takeMmioSlot(): MmioSlot {
+    const slot = this.freeMmioSlots.shift();
+    if (!slot) throw new BusConflictError('there is no virtio-mmio slot left');
+    return slot;
   }
 
   /** @internal For base address registers: RAM is nobody's. */
@@ -194,10 +208,10 @@ export class Board implements DeviceContext, PciHost {
 }
 
 /** ISA interrupts reach PIC and IOAPIC, those above the IOAPIC alone. */
-function isaWiring(pic: Pic, ioapic: Ioapic): IrqRoute[][] {
+function isaWiring(pic: Pic | undefined, ioapic: Ioapic): IrqRoute[][] {
   return Array.from({ length: IOAPIC_PINS }, (_, gsi) => {
     const routes: IrqRoute[] = [];
-    if (gsi < ISA_INTERRUPTS) routes.push({ controller: pic, pin: gsi });
+    if (pic && gsi < ISA_INTERRUPTS) routes.push({ controller: pic, pin: gsi });
     // Nothing drives GSI 2: on the PIC it is the cascade, on the IOAPIC the timer has its pin.
     if (gsi !== TIMER_PIN) routes.push({ controller: ioapic, pin: gsi === 0 ? TIMER_PIN : gsi });
     return routes;

@@ -1,12 +1,5 @@
 import { ConfigError } from '../../errors.js';
-import type { PciInterface } from '../../devices/virtio/transport/pci.js';
-
-/** How the guest reaches a disk: virtio over PCI, by the interface of version 1, the legacy one, or either. */
-export const DISK_INTERFACES = [
-  'transitional',
-  'modern',
-  'legacy',
-] as const satisfies readonly PciInterface[];
+import { checkInterface, type VirtioInterface } from './virtio-interface.js';
 
 /** A disk of the guest: a virtio block device. */
 export interface DiskOption {
@@ -17,8 +10,8 @@ export interface DiskOption {
   readonly snapshot?: boolean;
   /** Up to 20 characters that the guest can read. */
   readonly serial?: string;
-  /** `transitional` by default. */
-  readonly interface?: PciInterface;
+  /** `transitional` by default, `mmio` on a machine without a PCI bus. */
+  readonly interface?: VirtioInterface;
   /** Request queues, 1 to 64; one for each vCPU by default. */
   readonly queues?: number;
 }
@@ -30,20 +23,16 @@ const MAX_QUEUES = 64;
 const MAX_SERIAL = 20;
 
 /** @throws ConfigError that says what makes no sense */
-export function checkDisk(disk: DiskOption, cpus: number): CheckedDisk {
+export function checkDisk(disk: DiskOption, cpus: number, bus: { readonly pci: boolean }): CheckedDisk {
   const { file, readOnly = false, snapshot = false, serial = '' } = disk;
-  const { interface: kind = 'transitional', queues = Math.min(cpus, MAX_QUEUES) } = disk;
+  const { queues = Math.min(cpus, MAX_QUEUES) } = disk;
   if (typeof file !== 'string' || file === '') throw new ConfigError('a disk needs the path of a file');
   if (serial.length > MAX_SERIAL || !/^[\x20-\x7e]*$/.test(serial)) {
     throw new ConfigError(`a disk's serial number has up to ${MAX_SERIAL} ASCII characters`, { serial });
   }
-  if (!DISK_INTERFACES.includes(kind)) {
-    throw new ConfigError(`a disk's interface is one of ${DISK_INTERFACES.join(', ')}, not '${kind}'`, {
-      interface: kind,
-    });
-  }
   if (!Number.isInteger(queues) || queues < 1 || queues > MAX_QUEUES) {
     throw new ConfigError(`a disk has 1 to ${MAX_QUEUES} queues, not ${queues}`, { queues });
   }
+  const kind = checkInterface('a disk', disk.interface, bus);
   return { file, readOnly, snapshot, serial, interface: kind, queues };
 }

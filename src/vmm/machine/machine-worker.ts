@@ -101,7 +101,7 @@ export class MachineWorker {
         (ring, port) => new RingSink(ring, () => host.post({ type: 'output', port })),
       ),
       debugConsole: new RingSink(setup.debugConsole, () => host.post({ type: 'output', port: 'debug' })),
-      pci: setup.pci,
+      parts: setup.parts,
     });
     this.inputs = setup.serialIn.map(buffer => new SerialInput(new ByteRing(buffer)));
     this.board.uarts.forEach((uart, port) => (uart.onRxSpace = () => this.feed(port)));
@@ -147,7 +147,7 @@ export class MachineWorker {
     }
   }
 
-  /** Devices on the PCI bus, which then has its addresses assigned as by firmware. */
+  /** Virtio devices; then the PCI bus, if there is one, has its addresses assigned as by firmware. */
   private async addVirtioDevices(): Promise<void> {
     const { setup, host, board } = this;
     for (const [index, disk] of setup.disks.entries()) {
@@ -155,7 +155,8 @@ export class MachineWorker {
       this.disks.push(addDisk(board, index, disk, file));
     }
     if (setup.rng) {
-      addRng(board, setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy);
+      const source = setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy;
+      addRng(board, source, setup.rng);
     }
     if (board.pci) assignResources(board.pci);
   }

@@ -1,5 +1,6 @@
 import { writeAcpiTables } from '../../acpi/index.js';
 import { COM_PORTS } from '../../devices/legacy/uart16550.js';
+import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
 import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
 import { ByteRing } from '../byte-ring.js';
@@ -8,7 +9,8 @@ import { eventsOf } from '../bus/probe-batch.js';
 import type { ProbeEvent, ProbeFilter } from '../bus/probe.js';
 import { choose } from '../boot/index.js';
 import { writeMpTable } from '../boot/mp-table.js';
-import type { BootModule, BootProtocol } from '../boot/protocol.js';
+import { withParameters } from '../boot/command-line.js';
+import type { BootModule, BootProtocol, BootProtocolName } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
 import { Doorbell, type Interrupter } from '../doorbell.js';
 import { FlowLimit } from '../flow-limit.js';
@@ -135,7 +137,7 @@ export class Machine {
       debugConsole,
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
-      pci: options.pci,
+      parts: options.parts,
       disks: options.disks,
       rng: options.rng,
       remoteReply: reply.buffer,
@@ -178,7 +180,7 @@ export class Machine {
         {
           name: sourceName(checked.kernel, 'kernel'),
           image,
-          commandLine: checked.append,
+          commandLine: commandLine(checked, protocol.name),
           ...(initrd && { initrd }),
           modules,
           cpus: checked.cpus,
@@ -485,11 +487,18 @@ interface MachineParts {
 /** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
 function writeFirmwareTables(
   memory: GuestMemory,
-  { cpus, serialPorts, acpi, pci }: CheckedOptions,
+  { cpus, serialPorts, acpi, parts }: CheckedOptions,
 ): number | undefined {
-  writeMpTable(memory, cpus, pci);
+  writeMpTable(memory, cpus, parts);
   if (!acpi) return undefined;
-  return writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts), pci });
+  return writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts), parts });
+}
+
+/** The kernel's command line with the devices in it that it cannot find otherwise. */
+function commandLine({ append, machine, parts, acpi }: CheckedOptions, protocol: BootProtocolName): string {
+  const { autoKernelCmdline = !(acpi && protocol === 'linux64') } = machine;
+  if (!autoKernelCmdline) return append;
+  return withParameters(append, mmioSlots(parts.mmioSlots, parts.pci).map(mmioParameter));
 }
 
 async function prepareAccelerator(

@@ -8,7 +8,9 @@ import {
 } from '../instruction-time.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
+import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
+import { checkInterface, countMmio, type VirtioInterface } from './virtio-interface.js';
 
 /** A file, by path or by its bytes. */
 export type FileSource = string | Uint8Array;
@@ -83,7 +85,9 @@ export interface MachineOptions {
   readonly serialPorts?: number;
   /** Describe the machine by ACPI tables; true by default. Without them there is the MP table alone. */
   readonly acpi?: boolean;
-  /** A PCI bus; true by default. Disks and other virtio devices need it. */
+  /** `pc` by default. */
+  readonly machine?: MachineType | MachineTypeOption;
+  /** A PCI bus; true by default on a PC. Without one, virtio devices lie at fixed addresses. */
   readonly pci?: boolean;
   /** Disks, in the order in which the guest finds them. */
   readonly disks?: readonly DiskOption[];
@@ -119,7 +123,7 @@ export function parseSize(size: number | string): number {
 }
 
 /** The options with every default filled in and every value checked that can be checked without the host. */
-export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks'> {
+export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks' | 'machine' | 'pci' | 'rng'> {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
   readonly cpus: number;
@@ -128,9 +132,11 @@ export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks'>
   readonly serialPorts: number;
   readonly append: string;
   readonly acpi: boolean;
-  readonly pci: boolean;
+  readonly machine: MachineTypeOption;
+  readonly parts: BoardParts;
   readonly disks: readonly CheckedDisk[];
-  readonly rng: boolean;
+  /** How the guest reaches the source of entropy, if it has one. */
+  readonly rng: VirtioInterface | undefined;
 }
 
 /** @throws ConfigError that names the first option that makes no sense */
@@ -142,8 +148,6 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     serialPorts = 1,
     append = '',
     acpi = true,
-    pci = true,
-    rng = false,
     timeoutMs,
   } = options;
   requireWhole('cpus', cpus, 1, 254);
@@ -156,9 +160,32 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
   options.devices?.forEach(checkDevice);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus));
-  if (!pci && (disks.length > 0 || rng)) throw new ConfigError('disks and rng need the PCI bus');
-  return { ...options, memoryBytes, cpus, accel, boot, icount, serialPorts, append, acpi, pci, disks, rng };
+  const { pci, ...rest } = options;
+  const machine = typeof options.machine === 'object' ? options.machine : { type: options.machine ?? 'pc' };
+  const board = partsOf(machine, pci);
+  const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
+  const rng = options.rng ? checkInterface('rng', undefined, board) : undefined;
+  const parts = { ...board, mmioSlots: countMmio(virtioInterfaces({ disks, rng })) };
+  return {
+    ...rest,
+    memoryBytes,
+    cpus,
+    accel,
+    boot,
+    icount,
+    serialPorts,
+    append,
+    acpi,
+    machine,
+    parts,
+    disks,
+    rng,
+  };
+}
+
+/** How the guest reaches each of its virtio devices: what decides how many lie at fixed addresses. */
+function virtioInterfaces({ disks, rng }: Pick<CheckedOptions, 'disks' | 'rng'>): VirtioInterface[] {
+  return [...disks.map(disk => disk.interface), ...(rng ? [rng] : [])];
 }
 
 function checkCounting({ icount, accel, kvmDevice }: MachineOptions): CheckedInstructionCounting | undefined {

@@ -7,6 +7,8 @@ import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import type { CheckedDisk } from './disk-options.js';
 import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
+import type { BoardParts } from './machine-parts.js';
+import type { VirtioInterface } from './virtio-interface.js';
 import type { RunEnd } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 
@@ -50,11 +52,10 @@ export interface WorkerSetup {
   readonly debugConsole: SharedArrayBuffer;
   readonly remoteDevices: readonly RemoteDeviceSetup[];
   readonly moduleDevices: readonly ModuleDeviceSetup[];
-  /** The machine has a PCI bus. */
-  readonly pci: boolean;
+  readonly parts: BoardParts;
   readonly disks: readonly CheckedDisk[];
-  /** The machine has an entropy device. */
-  readonly rng: boolean;
+  /** How the guest reaches its entropy device, if it has one. */
+  readonly rng: VirtioInterface | undefined;
   /** One block for the answers of all remote devices: the machine waits for one at a time. */
   readonly remoteReply: SharedArrayBuffer;
   /** Limits the batches of probe events that are under way to {@link MAX_PROBE_BATCHES}. */

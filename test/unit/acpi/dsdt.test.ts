@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from '../vmm/machine/parts.js';
 import { dsdt } from '../../../src/acpi/dsdt.js';
 import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
 import { expectHeader, hexOf } from './bytes.js';
 
 function amlOf(cpus: number, ports: number, pci = false): string {
-  return hexOf(dsdt({ cpus, serialPorts: COM_PORTS.slice(0, ports), pci }).subarray(36));
+  return hexOf(dsdt({ cpus, serialPorts: COM_PORTS.slice(0, ports), parts: { ...PC, pci } }).subarray(36));
 }
 
 function count(text: string, part: string): number {
@@ -18,7 +19,7 @@ const UID = '08 5f 55 49 44';
 /** What iasl reads in it, iasl.test.ts says. */
 describe('the DSDT', () => {
   it('has 64-bit integers', () => {
-    expectHeader(dsdt({ cpus: 1, serialPorts: [], pci: true }), 'DSDT', 2);
+    expectHeader(dsdt({ cpus: 1, serialPorts: [], parts: PC }), 'DSDT', 2);
   });
 
   it('announces S5 with the SLP_TYP that powers off', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from '../vmm/machine/parts.js';
 import { fadt } from '../../../src/acpi/fadt.js';
 import { expectHeader, hexOf, reader, text } from './bytes.js';
 
 /** Offsets of ACPI 6.5, table 5.9. */
 describe('the FADT', () => {
-  const bytes = fadt({ facs: 0xe_0040, dsdt: 0xe_0080 });
+  const bytes = fadt({ facs: 0xe_0040, dsdt: 0xe_0080 }, PC);
   const view = reader(bytes);
   const u8 = (offset: number): number => view.getUint8(offset);
   const u16 = (offset: number): number => view.getUint16(offset, true);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from '../vmm/machine/parts.js';
 import * as aml from '../../../src/acpi/aml.js';
 import { buildAcpiTables } from '../../../src/acpi/index.js';
 import { table } from '../../../src/acpi/table.js';
@@ -34,7 +35,7 @@ describe.skipIf(!IASL)(TITLE, () => {
     { cpus: 4, ports: 4 },
     { cpus: 254, ports: 2 },
   ])('with $cpus CPUs and $ports serial ports', ({ cpus, ports }) => {
-    const { tables, rsdp } = buildAcpiTables({ cpus, serialPorts: COM_PORTS.slice(0, ports), pci: true });
+    const { tables, rsdp } = buildAcpiTables({ cpus, serialPorts: COM_PORTS.slice(0, ports), parts: PC });
     const bytesOf = (name: string): Uint8Array => tables.find(each => each.name === name)!.bytes;
     const gpaOf = (name: string): string =>
       tables
@@ -69,7 +70,7 @@ describe.skipIf(!IASL)(TITLE, () => {
   });
 
   it('reads the DSDT as it is meant', async () => {
-    const { tables } = buildAcpiTables({ cpus: 2, serialPorts: COM_PORTS.slice(0, 3), pci: true });
+    const { tables } = buildAcpiTables({ cpus: 2, serialPorts: COM_PORTS.slice(0, 3), parts: PC });
     const source = await roundTrip(tables.find(({ name }) => name === 'DSDT')!.bytes);
     const expected = [
       'DefinitionBlock ("", "DSDT", 2, "TSVMM ", "TSVMMPC ", 0x00000001)',

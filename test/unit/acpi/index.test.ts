@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from '../vmm/machine/parts.js';
 import { buildAcpiTables, writeAcpiTables, type AcpiTables } from '../../../src/acpi/index.js';
 import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
 import { ConfigError } from '../../../src/errors.js';
@@ -32,7 +33,7 @@ function range({ tables }: AcpiTables): { readonly from: number; readonly to: nu
 
 describe('the ACPI tables in memory', () => {
   const memory = GuestMemory.allocate(2 * MIB);
-  const rsdp = writeAcpiTables(memory, { cpus: 3, serialPorts: COM_PORTS.slice(0, 1), pci: true });
+  const rsdp = writeAcpiTables(memory, { cpus: 3, serialPorts: COM_PORTS.slice(0, 1), parts: PC });
 
   it('are found by their root pointer, which is returned too', () => {
     expect(scanForRsdp(memory)).toBe(rsdp);
@@ -57,7 +58,7 @@ describe('the ACPI tables in memory', () => {
 
 describe('the place of the tables', () => {
   it.each([1, 4, 254])('is reserved memory below 1 MiB, without overlaps, with %i CPUs', cpus => {
-    const built = buildAcpiTables({ cpus, serialPorts: COM_PORTS, pci: true });
+    const built = buildAcpiTables({ cpus, serialPorts: COM_PORTS, parts: PC });
     expect(built.tables.map(({ name }) => name)).toEqual([
       'RSDP',
       'FACS',
@@ -80,12 +81,12 @@ describe('the place of the tables', () => {
 
   it.each([1, 41, 254])('is not the MP table’s, with %i CPUs', cpus => {
     const memory = GuestMemory.allocate(2 * MIB);
-    writeMpTable(memory, cpus, true);
-    const { from, to } = range(buildAcpiTables({ cpus, serialPorts: COM_PORTS, pci: true }));
+    writeMpTable(memory, cpus, PC);
+    const { from, to } = range(buildAcpiTables({ cpus, serialPorts: COM_PORTS, parts: PC }));
     expect(memory.bytes(from, to - from).every(byte => byte === 0)).toBe(true);
   });
 
   it.each([0, 255, -1, 1.5, NaN])('is not had with %d CPUs', cpus => {
-    expect(() => buildAcpiTables({ cpus, serialPorts: [], pci: true })).toThrow(ConfigError);
+    expect(() => buildAcpiTables({ cpus, serialPorts: [], parts: PC })).toThrow(ConfigError);
   });
 });

@@ -222,7 +222,9 @@ export class VirtioMmio implements Device, DriverInterrupts {
 
   acknowledge(bits: number): void {
     this.interruptStatus &= ~bits;
-    this.irq.set(this.interruptStatus !== 0);
+    this.irq.set(false);
+    // Drivers that take the interrupt for edge-triggered, as OSv's, get an edge for what is left.
+    if (this.interruptStatus !== 0) this.irq.set(true);
   }
 
   /** @internal For the device: used buffers in a queue. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from '../../vmm/machine/parts.js';
 import { ConfigError } from '../../../../src/errors.js';
 import { writeMpTable } from '../../../../src/vmm/boot/mp-table.js';
 import { GuestMemory } from '../../../../src/vmm/memory/guest-memory.js';
@@ -42,7 +43,7 @@ function sum(bytes: readonly number[]): number {
 
 function tableFor(cpus: number, pci = false) {
   const memory = GuestMemory.allocate(2 * MIB);
-  writeMpTable(memory, cpus, pci);
+  writeMpTable(memory, cpus, { ...PC, pci });
   return readTable(memory);
 }
 
@@ -113,6 +114,6 @@ describe('the MP table', () => {
   });
 
   it.each([0, -1, 255, 1.5, NaN])('refuses %d processors', cpus => {
-    expect(() => writeMpTable(GuestMemory.allocate(2 * MIB), cpus, true)).toThrow(ConfigError);
+    expect(() => writeMpTable(GuestMemory.allocate(2 * MIB), cpus, PC)).toThrow(ConfigError);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PC } from './parts.js';
 import { BusConflictError } from '../../../../src/errors.js';
 import type { Vm } from '../../../../src/vmm/accelerator.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
@@ -15,7 +16,7 @@ function board(memory = GuestMemory.allocate(2 << 20), ports = 1): Board {
     power: new PowerSwitch(() => undefined),
     serial: Array.from({ length: ports }, () => sink),
     debugConsole: sink,
-    pci: true,
+    parts: PC,
   });
 }
 

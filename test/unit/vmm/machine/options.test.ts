@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MICROVM, PC } from './parts.js';
 import { ConfigError } from '../../../../src/errors.js';
 import type { DiskOption } from '../../../../src/vmm/machine/disk-options.js';
 import { checkOptions, parseSize, type MachineOptions } from '../../../../src/vmm/machine/options.js';
@@ -58,9 +59,10 @@ describe('options', () => {
       serialPorts: 1,
       append: '',
       acpi: true,
-      pci: true,
+      machine: { type: 'pc' },
+      parts: PC,
       disks: [],
-      rng: false,
+      rng: undefined,
     });
   });
 
@@ -102,9 +104,10 @@ describe('options', () => {
     expect(checkOptions(options)).toEqual({
       ...options,
       memoryBytes: 2 ** 30,
-      pci: true,
+      machine: { type: 'pc' },
+      parts: PC,
       disks: [],
-      rng: false,
+      rng: undefined,
     });
   });
 
@@ -126,7 +129,45 @@ describe('options', () => {
       [[{ file: 'd', queues: NaN }], /1 to 64 queues/],
     ];
     for (const [disks, why] of refused) expect(() => checkOptions({ kernel, disks })).toThrow(why);
-    expect(() => checkOptions({ kernel, pci: false, rng: true })).toThrow(/need the PCI bus/);
+  });
+
+  it('put virtio devices on the bus that the machine has', () => {
+    const disks = [{ file: 'a' }, { file: 'b' }];
+    const kinds = (options: Partial<MachineOptions>): unknown[] => {
+      const checked = checkOptions({ kernel, rng: true, disks, ...options });
+      return [...checked.disks.map(disk => disk.interface), checked.rng, checked.parts.mmioSlots];
+    };
+    expect(kinds({})).toEqual(['transitional', 'transitional', 'transitional', 0]);
+    expect(kinds({ machine: 'microvm' })).toEqual(['mmio', 'mmio', 'mmio', 3]);
+    expect(kinds({ pci: false })).toEqual(['mmio', 'mmio', 'mmio', 3]);
+    expect(kinds({ disks: [{ file: 'a', interface: 'mmio-legacy' }] })).toEqual([
+      'mmio-legacy',
+      'transitional',
+      1,
+    ]);
+  });
+
+  it('know what a machine of each type has', () => {
+    expect(checkOptions({ kernel, machine: 'microvm' }).parts).toEqual(MICROVM);
+    expect(MICROVM).toMatchObject({ pci: false, pic: false, pit: false, rtc: true, keyboard: false });
+    expect(PC).toMatchObject({ pci: true, pic: true, pit: true, rtc: true, keyboard: true });
+    const { parts } = checkOptions({ kernel, machine: { type: 'microvm', pit: true, rtc: false } });
+    expect(parts).toMatchObject({ pic: false, pit: true, rtc: false });
+  });
+
+  it.each<[Partial<MachineOptions>, RegExp]>([
+    [{ machine: 'q35' as 'pc' }, /^machine must be one of pc, microvm, not 'q35'$/],
+    [{ machine: 'microvm', pci: true }, /^a microvm has no PCI bus/],
+    [{ machine: 'microvm', disks: [{ file: 'd', interface: 'modern' }] }, /^a disk's interface is 'modern'/],
+    [{ disks: [{ file: 'd', interface: 'scsi' as 'modern' }] }, /^a disk's interface is one of/],
+    [
+      { machine: 'microvm', disks: Array.from({ length: 65 }, () => ({ file: 'd' })) },
+      /^a machine has up to 64 virtio-mmio devices, not 65$/,
+    ],
+  ])('refuse %j', (options, message) => {
+    const check = (): unknown => checkOptions({ kernel, ...options });
+    expect(check).toThrow(ConfigError);
+    expect(check).toThrow(message);
   });
 
   const device = {};

@@ -1,0 +1,17 @@
+import type { DeviceType } from '../../devices/virtio/device-type.js';
+import { VirtioMmio } from '../../devices/virtio/transport/mmio.js';
+import { VirtioPci } from '../../devices/virtio/transport/pci.js';
+import type { Board } from './board.js';
+import { isMmio, type VirtioInterface } from './virtio-interface.js';
+
+/** Puts a virtio device of any type on the bus that its interface names. */
+export function addVirtio(board: Board, name: string, type: DeviceType, kind: VirtioInterface): void {
+  const { memory, clock } = board;
+  if (isMmio(kind)) {
+    const { base, gsi } = board.takeMmioSlot();
+    const version = kind === 'mmio' ? 2 : 1;
+    board.add(new VirtioMmio({ name, type, memory, clock, base, irq: board.irq(gsi), version }));
+  } else {
+    board.addPci(new VirtioPci({ name, type, memory, clock, host: board, interface: kind }));
+  }
+}
