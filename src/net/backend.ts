@@ -4,16 +4,16 @@
  */
 export interface Offload {
   /** The checksum over the bytes from `csumStart` to the end belongs at `csumStart + csumOffset`; none: undefined. */
-  readonly csumStart?: number;
-  readonly csumOffset?: number;
+  readonly csumStart?: number | undefined;
+  readonly csumOffset?: number | undefined;
   /**
    * The frame is to be cut into segments of `gsoSize` payload bytes behind `headerLength` bytes of headers; `udp` into
    * datagrams of their own, not into fragments. Its checksum is only begun, too.
    */
-  readonly gso?: 'tcp4' | 'tcp6' | 'udp';
-  readonly gsoSize?: number;
+  readonly gso?: 'tcp4' | 'tcp6' | 'udp' | undefined;
+  readonly gsoSize?: number | undefined;
   /** Bytes before the payload, from the destination address on. */
-  readonly headerLength?: number;
+  readonly headerLength?: number | undefined;
   /** A TCP segment with CWR set: only the first of those that it is cut into has it (RFC 3168, 6.1.2). */
   readonly ecn?: boolean;
   /** The receiver need not verify checksums: the frame has not left the machine. */
@@ -53,7 +53,7 @@ export interface NetBackend {
   /** What it accepts from the guest. */
   readonly accepts: OffloadSupport;
   /** Largest frame that it takes, in bytes of payload behind the Ethernet header, if it knows: the card's MTU. */
-  readonly mtu?: number;
+  readonly mtu?: number | undefined;
   /** Called once, before any frame. */
   attach(card: NetCard): void;
   /** False while it takes no frames: those of the guest wait until it calls `onReady`. Absent: it always does. */

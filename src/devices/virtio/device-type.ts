@@ -11,13 +11,16 @@ export interface DeviceHost {
   readonly memory: GuestMemory;
   /** What driver and device agreed on; 0 before. */
   readonly features: bigint;
+  /** The driver came by the legacy interface. */
+  readonly legacy: boolean;
   /** Queue `index`, between the driver's DRIVER_OK and the next reset, if the driver has enabled it. */
   queue(index: number): Virtqueue | undefined;
   /**
    * Calls `handle` with each available buffer of queue `index`, and interrupts the driver for what has been pushed.
    * A driver that adds buffers as fast as they are served is served on in turns, so that the machine goes on.
+   * @param handle returns false when it has given the buffer back unused (`unpop`): the device goes on by itself later
    */
-  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void): void;
+  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void | false): void;
   /** Interrupts the driver if it wants to hear of what was pushed into queue `index`. */
   signal(index: number): void;
   /** The configuration space has changed: the driver is told (2.5). */

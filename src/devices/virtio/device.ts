@@ -82,7 +82,7 @@ export class VirtioDevice implements DeviceHost {
   readonly violations: Violation[] = [];
   private readonly rings: (Virtqueue | undefined)[];
   /** The driver came by the legacy interface: no FEATURES_OK, and queues that work before DRIVER_OK. */
-  private legacy = false;
+  legacy = false;
 
   private readonly clock: Clock;
   private readonly turn: Timer;
@@ -203,20 +203,21 @@ export class VirtioDevice implements DeviceHost {
     return this.rings[index];
   }
 
-  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void): void {
+  serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void | false): void {
     const queue = this.rings[index];
     if (!queue) return;
     let left = BUFFERS_A_TURN;
+    let stopped = false;
     do {
       queue.disableNotifications();
-      for (; left > 0; left--) {
+      for (; left > 0 && !stopped; left--) {
         const chain = queue.pop();
         if (!chain) break;
-        handle(chain, queue);
+        stopped = handle(chain, queue) === false;
       }
-    } while (left > 0 && queue.enableNotifications());
+    } while (left > 0 && !stopped && queue.enableNotifications());
     this.signal(index);
-    if (left === 0) this.continueLater(index);
+    if (left === 0 && !stopped) this.continueLater(index);
   }
 
   signal(index: number): void {

@@ -114,6 +114,35 @@ export class Chain {
     return copied;
   }
 
+  /**
+   * Copies `length` bytes of the readable part, from `offset` on, to `target` at `at`; returns how many there were. For
+   * what happens often: it makes no lists.
+   */
+  readInto(offset: number, target: Uint8Array, at: number, length: number): number {
+    let skip = offset;
+    let copied = 0;
+    for (let i = 0; i < this.readable && copied < length; i++) {
+      const part = Math.min(this.lengths[i] - skip, length - copied);
+      if (part > 0) target.set(this.bytes(i, skip, part), at + copied);
+      copied += Math.max(0, part);
+      skip = Math.max(0, skip - this.lengths[i]);
+    }
+    return copied;
+  }
+
+  /** Copies `length` bytes of `source` from `at` into the writable part, from `offset` on; returns how many had room. */
+  writeFrom(offset: number, source: Uint8Array, at: number, length: number): number {
+    let skip = offset;
+    let copied = 0;
+    for (let i = this.readable; i < this.count && copied < length; i++) {
+      const part = Math.min(this.lengths[i] - skip, length - copied);
+      if (part > 0) this.bytes(i, skip, part).set(source.subarray(at + copied, at + copied + part));
+      copied += Math.max(0, part);
+      skip = Math.max(0, skip - this.lengths[i]);
+    }
+    return copied;
+  }
+
   /** The device has written the first `length` bytes of the writable part: the guest executes what is there now. */
   written(length: number): void {
     let rest = length;
