@@ -22,6 +22,8 @@
 #define CFG_DEVICE 4
 
 // Common configuration, 4.1.4.3.
+#define COMMON_DEVICE_FEATURE_SELECT 0x00
+#define COMMON_DEVICE_FEATURE 0x04
 #define COMMON_DRIVER_FEATURE_SELECT 0x08
 #define COMMON_DRIVER_FEATURE 0x0C
 #define COMMON_STATUS 0x14
@@ -35,6 +37,7 @@
 #define COMMON_QUEUE_DEVICE 0x30
 
 // Legacy registers, 4.1.4.10.
+#define LEGACY_DEVICE_FEATURES 0x00
 #define LEGACY_DRIVER_FEATURES 0x04
 #define LEGACY_QUEUE_ADDRESS 0x08
 #define LEGACY_QUEUE_SIZE 0x0C
@@ -51,9 +54,6 @@ struct descriptor {
   uint32_t length;
   uint16_t flags, next;
 };
-
-// Room for one queue in the legacy layout: descriptors and available ring, then the used ring on its own page.
-static uint8_t memory[3 * PAGE] __attribute__((aligned(PAGE)));
 
 unsigned virtio_type(unsigned slot)
 {
@@ -117,52 +117,43 @@ void virtio_reset(struct virtio_device *device)
     ;
 }
 
-// Where the three parts are in `memory`, for a queue of `size` entries.
-static bool lay_out(struct virtio_device *device, uint16_t size)
+// Where the three parts are in the queue's memory, for `size` entries.
+static bool lay_out(struct virtio_queue *queue, uint16_t size, uintptr_t memory)
 {
   if (size == 0 || size > VIRTIO_MAX_QUEUE)
     return false;
-  for (unsigned i = 0; i < sizeof memory; i++)
-    memory[i] = 0;
-  device->queue_size = size;
-  device->next = device->used = 0;
-  device->descriptors = (uintptr_t)memory;
-  device->available = device->descriptors + sizeof(struct descriptor) * size;
-  device->used_ring = (device->available + 6 + 2u * size + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-  return device->used_ring + 6 + 8u * size <= (uintptr_t)memory + sizeof memory;
+  for (unsigned i = 0; i < VIRTIO_QUEUE_MEMORY; i++)
+    ((volatile uint8_t *)memory)[i] = 0;
+  queue->size = size;
+  queue->next = queue->used = 0;
+  queue->descriptors = memory;
+  queue->available = queue->descriptors + sizeof(struct descriptor) * size;
+  queue->used_ring = (queue->available + 6 + 2u * size + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+  return queue->used_ring + 6 + 8u * size <= memory + VIRTIO_QUEUE_MEMORY;
 }
 
-static bool set_up_modern(struct virtio_device *device, int msix_entry)
+static bool add_modern_queue(struct virtio_device *device, struct virtio_queue *queue, void *memory, int msix_entry)
 {
   uint64_t common = device->common;
-  mmio_write32(common + COMMON_DRIVER_FEATURE_SELECT, 0);
-  mmio_write32(common + COMMON_DRIVER_FEATURE, 0);
-  mmio_write32(common + COMMON_DRIVER_FEATURE_SELECT, 1);
-  mmio_write32(common + COMMON_DRIVER_FEATURE, VIRTIO_F_VERSION_1 >> 32);
-  write_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-  if ((read_status(device) & FEATURES_OK) == 0)
+  mmio_write16(common + COMMON_QUEUE_SELECT, queue->index);
+  if (!lay_out(queue, mmio_read16(common + COMMON_QUEUE_SIZE), (uintptr_t)memory))
     return false;
-  mmio_write16(common + COMMON_QUEUE_SELECT, 0);
-  if (!lay_out(device, mmio_read16(common + COMMON_QUEUE_SIZE)))
-    return false;
-  mmio_write64(common + COMMON_QUEUE_DESC, device->descriptors);
-  mmio_write64(common + COMMON_QUEUE_DRIVER, device->available);
-  mmio_write64(common + COMMON_QUEUE_DEVICE, device->used_ring);
+  mmio_write64(common + COMMON_QUEUE_DESC, queue->descriptors);
+  mmio_write64(common + COMMON_QUEUE_DRIVER, queue->available);
+  mmio_write64(common + COMMON_QUEUE_DEVICE, queue->used_ring);
   uint16_t vector = msix_entry < 0 ? NO_VECTOR : (uint16_t)msix_entry;
   mmio_write16(common + COMMON_QUEUE_VECTOR, vector);
   if (mmio_read16(common + COMMON_QUEUE_VECTOR) != vector)
     return false;
-  device->notify += mmio_read16(common + COMMON_QUEUE_NOTIFY_OFF) * device->notify_multiplier;
+  queue->notify = device->notify + mmio_read16(common + COMMON_QUEUE_NOTIFY_OFF) * device->notify_multiplier;
   mmio_write16(common + COMMON_QUEUE_ENABLE, 1);
-  write_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
   return true;
 }
 
-static bool set_up_legacy(struct virtio_device *device, int msix_entry)
+static bool add_legacy_queue(struct virtio_device *device, struct virtio_queue *queue, void *memory, int msix_entry)
 {
-  out32(legacy_port(device, LEGACY_DRIVER_FEATURES), 0);
-  out16(legacy_port(device, LEGACY_QUEUE_SELECT), 0);
-  if (!lay_out(device, in16(legacy_port(device, LEGACY_QUEUE_SIZE))))
+  out16(legacy_port(device, LEGACY_QUEUE_SELECT), queue->index);
+  if (!lay_out(queue, in16(legacy_port(device, LEGACY_QUEUE_SIZE)), (uintptr_t)memory))
     return false;
   device->config = legacy_port(device, msix_entry < 0 ? LEGACY_CONFIG : LEGACY_CONFIG_MSIX);
   if (msix_entry >= 0) {
@@ -170,52 +161,115 @@ static bool set_up_legacy(struct virtio_device *device, int msix_entry)
     if (in16(legacy_port(device, LEGACY_QUEUE_VECTOR)) != msix_entry)
       return false;
   }
-  out32(legacy_port(device, LEGACY_QUEUE_ADDRESS), (uint32_t)(device->descriptors / PAGE));
-  write_status(device, ACKNOWLEDGE | DRIVER | DRIVER_OK);
+  out32(legacy_port(device, LEGACY_QUEUE_ADDRESS), (uint32_t)(queue->descriptors / PAGE));
   return true;
 }
 
-bool virtio_start(struct virtio_device *device, unsigned slot, bool legacy, int msix_entry)
+bool virtio_find(struct virtio_device *device, unsigned slot, bool legacy)
 {
   *device = (struct virtio_device){.slot = slot, .legacy = legacy};
   if (legacy ? !find_legacy(device) : !find_modern(device))
     return false;
+  if (legacy)
+    device->config = legacy_port(device, LEGACY_CONFIG);
   virtio_reset(device);
-  write_status(device, ACKNOWLEDGE);
-  write_status(device, ACKNOWLEDGE | DRIVER);
-  return legacy ? set_up_legacy(device, msix_entry) : set_up_modern(device, msix_entry);
+  return true;
 }
 
-void virtio_send(struct virtio_device *device, const struct virtio_buffer *buffers, unsigned count)
+uint64_t virtio_offered(struct virtio_device *device)
 {
-  volatile struct descriptor *table = (volatile struct descriptor *)device->descriptors;
+  if (device->legacy)
+    return in32(legacy_port(device, LEGACY_DEVICE_FEATURES));
+  uint64_t features = 0;
+  for (unsigned word = 0; word < 2; word++) {
+    mmio_write32(device->common + COMMON_DEVICE_FEATURE_SELECT, word);
+    features |= (uint64_t)mmio_read32(device->common + COMMON_DEVICE_FEATURE) << 32 * word;
+  }
+  return features;
+}
+
+bool virtio_negotiate(struct virtio_device *device, uint64_t features)
+{
+  write_status(device, ACKNOWLEDGE);
+  write_status(device, ACKNOWLEDGE | DRIVER);
+  if (device->legacy) {
+    out32(legacy_port(device, LEGACY_DRIVER_FEATURES), (uint32_t)features);
+    return true;
+  }
+  features |= VIRTIO_F_VERSION_1;
+  for (unsigned word = 0; word < 2; word++) {
+    mmio_write32(device->common + COMMON_DRIVER_FEATURE_SELECT, word);
+    mmio_write32(device->common + COMMON_DRIVER_FEATURE, (uint32_t)(features >> 32 * word));
+  }
+  write_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+  return (read_status(device) & FEATURES_OK) != 0;
+}
+
+bool virtio_add_queue(struct virtio_device *device, struct virtio_queue *queue, uint16_t index, void *memory,
+                      int msix_entry)
+{
+  *queue = (struct virtio_queue){.index = index};
+  return device->legacy ? add_legacy_queue(device, queue, memory, msix_entry)
+                        : add_modern_queue(device, queue, memory, msix_entry);
+}
+
+void virtio_run(struct virtio_device *device)
+{
+  write_status(device, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->legacy ? 0 : FEATURES_OK));
+}
+
+bool virtio_start(struct virtio_device *device, unsigned slot, bool legacy, int msix_entry)
+{
+  static uint8_t memory[VIRTIO_QUEUE_MEMORY] __attribute__((aligned(VIRTIO_QUEUE_ALIGNMENT)));
+  if (!virtio_find(device, slot, legacy) || !virtio_negotiate(device, 0))
+    return false;
+  if (!virtio_add_queue(device, &device->queue, 0, memory, msix_entry))
+    return false;
+  virtio_run(device);
+  return true;
+}
+
+void virtio_queue_send(struct virtio_device *device, struct virtio_queue *queue, const struct virtio_buffer *buffers,
+                       unsigned count)
+{
+  volatile struct descriptor *table = (volatile struct descriptor *)queue->descriptors;
   for (unsigned i = 0; i < count; i++) {
     table[i].address = (uintptr_t)buffers[i].data;
     table[i].length = buffers[i].length;
     table[i].flags = (uint16_t)((buffers[i].writable ? DESCRIPTOR_WRITE : 0) | (i + 1 < count ? DESCRIPTOR_NEXT : 0));
     table[i].next = (uint16_t)(i + 1);
   }
-  volatile uint16_t *available = (volatile uint16_t *)device->available;
-  available[2 + device->next % device->queue_size] = 0;
-  device->next++;
+  volatile uint16_t *available = (volatile uint16_t *)queue->available;
+  available[2 + queue->next % queue->size] = 0;
+  queue->next++;
   // x86 keeps the order of these writes; the compiler keeps that of volatile ones.
-  available[1] = device->next;
+  available[1] = queue->next;
   __asm__ volatile("mfence" : : : "memory");
   if (device->legacy)
-    out16(legacy_port(device, LEGACY_QUEUE_NOTIFY), 0);
+    out16(legacy_port(device, LEGACY_QUEUE_NOTIFY), queue->index);
   else
-    mmio_write16(device->notify, 0);
+    mmio_write16(queue->notify, queue->index);
+}
+
+bool virtio_queue_done(struct virtio_queue *queue, uint32_t *length)
+{
+  volatile uint16_t *index = (volatile uint16_t *)(queue->used_ring + 2);
+  if (*index == queue->used)
+    return false;
+  volatile uint32_t *element = (volatile uint32_t *)(queue->used_ring + 4 + 8u * (queue->used % queue->size));
+  *length = element[1];
+  queue->used++;
+  return true;
+}
+
+void virtio_send(struct virtio_device *device, const struct virtio_buffer *buffers, unsigned count)
+{
+  virtio_queue_send(device, &device->queue, buffers, count);
 }
 
 bool virtio_done(struct virtio_device *device, uint32_t *length)
 {
-  volatile uint16_t *index = (volatile uint16_t *)(device->used_ring + 2);
-  if (*index == device->used)
-    return false;
-  volatile uint32_t *element = (volatile uint32_t *)(device->used_ring + 4 + 8u * (device->used % device->queue_size));
-  *length = element[1];
-  device->used++;
-  return true;
+  return virtio_queue_done(&device->queue, length);
 }
 
 uint8_t virtio_isr(struct virtio_device *device)
@@ -226,4 +280,12 @@ uint8_t virtio_isr(struct virtio_device *device)
 uint8_t virtio_config8(struct virtio_device *device, unsigned offset)
 {
   return device->legacy ? in8((uint16_t)(device->config + offset)) : mmio_read8(device->config + offset);
+}
+
+void virtio_write_config8(struct virtio_device *device, unsigned offset, uint8_t value)
+{
+  if (device->legacy)
+    out8((uint16_t)(device->config + offset), value);
+  else
+    mmio_write8(device->config + offset, value);
 }

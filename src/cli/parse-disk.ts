@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.js';
 import type { DiskOption } from '../vmm/machine/disk-options.js';
 import { VIRTIO_INTERFACES } from '../vmm/machine/virtio-interface.js';
+import { splitAtCommas } from './properties.js';
 
 /** How `--disk` is written. */
 export const DISK_SYNTAX = 'FILE[,readonly][,snapshot][,serial=TEXT][,queues=N][,interface=NAME]';
@@ -27,16 +28,6 @@ export function parseDisk(text: string): DiskOption {
     else throw new ConfigError(`--disk: '${part}' is not understood: write ${DISK_SYNTAX}`, { part });
   }
   return disk;
-}
-
-/** At single commas; two in a row stand for one. */
-function splitAtCommas(text: string): string[] {
-  const parts = [''];
-  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
-    if (piece === ',') parts.push('');
-    else parts[parts.length - 1] += piece === ',,' ? ',' : piece;
-  }
-  return parts;
 }
 
 function parseFlag(key: string, value: string): boolean {

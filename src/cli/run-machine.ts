@@ -18,6 +18,8 @@ const FROM_OUTSIDE: readonly RunResult['reason'][] = ['stopped', 'timeout'];
 
 export interface RunOptions {
   readonly serial: readonly SerialSpec[];
+  /** Where each of `machine.consoles` goes. */
+  readonly consoles: readonly SerialSpec[];
   readonly verbose: boolean;
 }
 
@@ -28,7 +30,7 @@ export interface RunOptions {
 export async function runMachine(
   kernel: string,
   options: MachineOptions,
-  { serial, verbose }: RunOptions,
+  { serial, consoles, verbose }: RunOptions,
 ): Promise<void> {
   const machine = await withProgress('loading the kernel', verbose, Machine.create(options, nodeHost));
   let complete: boolean;
@@ -36,6 +38,7 @@ export async function runMachine(
     if (verbose) describeStart(kernel, machine, options);
     complete = await runConnected(kernel, machine, {
       serial,
+      consoles,
       verbose,
       inputFirst: options.icount !== undefined,
     });
@@ -62,7 +65,7 @@ function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: 
 async function runConnected(
   kernel: string,
   machine: Machine,
-  { serial, verbose, inputFirst }: RunOptions & { readonly inputFirst: boolean },
+  { serial, consoles, verbose, inputFirst }: RunOptions & { readonly inputFirst: boolean },
 ): Promise<boolean> {
   const interruption = new Interruption(() => void machine.stop());
   const backends: SerialBackend[] = [];
@@ -73,8 +76,11 @@ async function runConnected(
   process.on('exit', disconnect);
   interruption.listenToSignals();
   try {
-    for (const [i, spec] of serial.entries()) {
-      const port = machine.serialPorts[i];
+    const ends = [
+      ...serial.map((spec, i) => ({ spec, port: machine.serialPorts[i] })),
+      ...consoles.map((spec, i) => ({ spec, port: machine.consoles[i] })),
+    ];
+    for (const { spec, port } of ends) {
       const connected = connectSerial(port, spec, {
         quit: status => interruption.end(status),
         fail: error => interruption.fail(error),

@@ -6,6 +6,7 @@ import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machi
 import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS } from '../vmm/machine/protocol.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
+import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
 import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
@@ -19,7 +20,7 @@ import {
   parsePattern,
   parseTime,
 } from './parse.js';
-import { checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
+import { checkDistinct, checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
 interface RunFlags {
   readonly accel: MachineOptions['accel'] & string;
@@ -42,13 +43,14 @@ interface RunFlags {
   readonly pci: boolean;
   readonly disk?: readonly string[];
   readonly rng?: true;
+  readonly console?: readonly string[];
   readonly verbose?: true;
 }
 
 const HELP = `
 SIZE takes K, M, G and T; TIME takes ms, s, m and h; PATTERN is a text or a /regular expression/.
 
-Serial ports (WHERE):
+Serial ports and consoles (WHERE):
   stdio      the terminal or pipes of tsvmm. On a terminal, Ctrl-A h lists the keys, Ctrl-A x quits.
   file:PATH  a file, written anew, or a FIFO that somebody reads; output only
   pty        a new pseudo-terminal, whose name is told on stderr
@@ -117,6 +119,10 @@ function options(): Option[] {
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
     new Option('--rng', 'a source of entropy: a virtio device'),
+    new Option(
+      '--console <where>',
+      `a virtio console (hvc0 in Linux): ${CONSOLE_SYNTAX}; repeatable; with stdio, com1 goes nowhere by default`,
+    ).argParser(gather),
     new Option('--no-pci', 'a PC without a PCI bus: virtio devices at fixed addresses'),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
     single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
@@ -148,16 +154,23 @@ function list(names: readonly string[]): string {
 }
 
 async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
-  const serial = parseSerialSpecs(flags.serial ?? ['stdio']);
+  const consoles = (flags.console ?? []).map(parseConsole);
+  const terminalTaken = consoles.some(({ spec }) => spec.kind === 'stdio');
+  const serial = parseSerialSpecs(flags.serial ?? [terminalTaken ? 'none' : 'stdio']);
+  checkDistinct([...serial.map(spec => ({ flag: '--serial', spec })), ...consoles]);
   const modules = (flags.module ?? []).map(parseModule);
   const disks = (flags.disk ?? []).map(parseDisk);
   const files = [...modules, ...disks].map(({ file }) => file);
-  checkNotOverwritten(serial, [kernel, flags.initrd ?? [], files].flat(2));
+  checkNotOverwritten(
+    [...serial, ...consoles.map(({ spec }) => spec)],
+    [kernel, flags.initrd ?? [], files].flat(2),
+  );
   const options = {
     ...machineOptions(kernel, kernelArguments, flags),
     modules,
     disks,
     serialPorts: serial.length,
+    consoles: consoles.map(({ option }) => option),
   };
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
@@ -168,7 +181,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
     await runMachine(
       kernel,
       { ...options, ...(icount && { icount }) },
-      { serial, verbose: flags.verbose ?? false },
+      { serial, consoles: consoles.map(({ spec }) => spec), verbose: flags.verbose ?? false },
     );
   } finally {
     await dismissMachineThread();

@@ -75,14 +75,21 @@ export class ByteRing {
 
   /** Consumer: takes everything that waits. */
   read(): Uint8Array<ArrayBuffer> {
-    const head = this.words[HEAD];
     const data = new Uint8Array(this.length);
-    const start = head & this.mask;
-    const first = Math.min(data.length, this.bytes.length - start);
-    data.set(this.bytes.subarray(start, start + first), 0);
-    data.set(this.bytes.subarray(0, data.length - first), first);
-    this.advance(head, data.length);
+    this.readInto(data);
     return data;
+  }
+
+  /** Consumer: fills `target` from its start on with what waits, and says how many bytes that were. */
+  readInto(target: Uint8Array): number {
+    const head = this.words[HEAD];
+    const count = Math.min(target.length, this.length);
+    const start = head & this.mask;
+    const first = Math.min(count, this.bytes.length - start);
+    target.set(this.bytes.subarray(start, start + first), 0);
+    target.set(this.bytes.subarray(0, count - first), first);
+    this.advance(head, count);
+    return count;
   }
 
   /** Producer: asks to be told of room. Returns false when there is room already. */

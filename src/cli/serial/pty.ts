@@ -37,6 +37,7 @@ class PtyLine {
     private readonly pty: PseudoTerminal,
     private readonly fail: (error: Error) => void,
   ) {
+    port.setConnected(false);
     this.look = setInterval(() => {
       if (!this.input && pty.isOpened) this.connect();
     }, LOOK_MS);
@@ -61,6 +62,7 @@ class PtyLine {
   private connect(): void {
     const input = this.pty.read();
     this.input = input;
+    this.port.setConnected(true);
     input.on('data', (data: Buffer) => {
       input.pause();
       this.port.write(data).then(() => {
@@ -71,7 +73,10 @@ class PtyLine {
       // EIO: everybody has closed the terminal.
       if (error.code !== 'EIO') this.fail(new OutputError(this.path, error));
     });
-    input.on('close', () => (this.input = undefined));
+    input.on('close', () => {
+      this.input = undefined;
+      if (!this.closed) this.port.setConnected(false);
+    });
     void this.output.flush();
   }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../../errors.js';
 
-/** Where a serial port goes, as `--serial` says it. */
+/** Where a serial port or a console goes, as `--serial` says it. */
 export type SerialSpec =
   { readonly kind: 'stdio' | 'pty' | 'none' } | { readonly kind: 'file' | 'unix'; readonly path: string };
 
@@ -24,16 +24,31 @@ export function parseSerialSpecs(texts: readonly string[]): SerialSpec[] {
       `--serial is given ${texts.length} times: a PC has at most ${MAX_PORTS} serial ports`,
     );
   }
-  const specs = texts.map(parseSerialSpec);
-  if (specs.filter(({ kind }) => kind === 'stdio').length > 1) {
-    throw new ConfigError('--serial stdio is given twice: only one serial port can have the terminal');
-  }
-  const paths = specs.flatMap(spec => ('path' in spec ? [resolve(spec.path)] : []));
-  const shared = paths.find((path, i) => paths.indexOf(path) !== i);
-  if (shared !== undefined) {
-    throw new ConfigError(`--serial names ${shared} twice: each serial port needs a file of its own`);
-  }
+  const specs = texts.map(text => parseSerialSpec(text));
+  checkDistinct(specs.map(spec => ({ flag: '--serial', spec })));
   return specs;
+}
+
+/**
+ * Checks that no two ports ask for the same terminal or file.
+ * @throws ConfigError that names the flags that do
+ */
+export function checkDistinct(ports: readonly { readonly flag: string; readonly spec: SerialSpec }[]): void {
+  const taken = new Map<string, string>();
+  for (const { flag, spec } of ports) {
+    const place = 'path' in spec ? resolve(spec.path) : spec.kind;
+    const first = spec.kind === 'none' || spec.kind === 'pty' ? undefined : taken.get(place);
+    if (first !== undefined) throw new ConfigError(sharedPlace(first, flag, place));
+    taken.set(place, flag);
+  }
+}
+
+function sharedPlace(first: string, second: string, place: string): string {
+  const who =
+    first === second ? `${second} names ${place} twice` : `${first} and ${second} both name ${place}`;
+  return place === 'stdio'
+    ? `${who}: only one serial port can have the terminal`
+    : `${who}: each serial port needs a file of its own`;
 }
 
 /**
@@ -51,7 +66,12 @@ export function checkNotOverwritten(specs: readonly SerialSpec[], inputs: readon
   }
 }
 
-function parseSerialSpec(text: string): SerialSpec {
+/**
+ * One place for a port to go.
+ * @param flag the option that names it, for the message
+ * @throws ConfigError for something else than {@link SERIAL_SYNTAX}
+ */
+export function parseSerialSpec(text: string, flag = '--serial'): SerialSpec {
   const colon = text.indexOf(':');
   const [kind, path] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
   switch (kind) {
@@ -64,17 +84,17 @@ function parseSerialSpec(text: string): SerialSpec {
       if (path) return { kind, path };
       break;
     case 'unix':
-      if (path) return { kind, path: checkSocketPath(path) };
+      if (path) return { kind, path: checkSocketPath(path, flag) };
       break;
   }
-  throw new ConfigError(`--serial ${text}: write ${SERIAL_SYNTAX}`, { spec: text });
+  throw new ConfigError(`${flag} ${text}: write ${SERIAL_SYNTAX}`, { spec: text });
 }
 
-function checkSocketPath(path: string): string {
+function checkSocketPath(path: string, flag: string): string {
   const length = Buffer.byteLength(path);
   if (length > MAX_SOCKET_PATH) {
     throw new ConfigError(
-      `--serial unix: a socket's path has at most ${MAX_SOCKET_PATH} bytes, this one has ${length}; use a shorter or a relative one`,
+      `${flag} unix: a socket's path has at most ${MAX_SOCKET_PATH} bytes, this one has ${length}; use a shorter or a relative one`,
       { path },
     );
   }

@@ -16,12 +16,14 @@ export async function connectStdio(port: SerialPort, context: BackendContext): P
     : context.inputFirst
       ? await takeInput(port)
       : connectPipe(port, context);
+  const forgetSize = tellSize(port);
   return {
     where: 'stdio',
     finished: copyToStdout(port),
     patienceMs: Infinity,
     close: () => {
       disconnect();
+      forgetSize();
       const { stdin } = process;
       stdin.pause();
       // A terminal or pipe that is still open must not keep the process; a file has nothing to let go of.
@@ -33,6 +35,19 @@ export async function connectStdio(port: SerialPort, context: BackendContext): P
 /** Output goes out as fast as its reader takes it. */
 async function copyToStdout(port: SerialPort): Promise<void> {
   for await (const data of port.readable) await writeStdout(data);
+}
+
+/** Tells the guest how large the terminal is, now and whenever that changes. Returns how to stop that. */
+function tellSize(port: SerialPort): () => void {
+  const { stdout } = process;
+  if (!stdout.isTTY) return () => undefined;
+  const tell = (): void => {
+    // A terminal that does not know its own has 0.
+    if (stdout.columns > 0 && stdout.rows > 0) port.resize(stdout.columns, stdout.rows);
+  };
+  tell();
+  stdout.on('resize', tell);
+  return () => stdout.off('resize', tell);
 }
 
 /** A terminal: every key goes to the guest, but for those of {@link EscapeKeys}. Returns how to give it back. */

@@ -44,7 +44,9 @@ class SocketLine {
   constructor(
     private readonly port: SerialPort,
     private readonly fail: (error: Error) => void,
-  ) {}
+  ) {
+    port.setConnected(false);
+  }
 
   async run(): Promise<void> {
     await this.output.take(this.port);
@@ -64,12 +66,13 @@ class SocketLine {
     // One that has closed its sending side may have gone altogether: the next one takes over.
     this.client?.destroy();
     this.client = client;
+    this.port.setConnected(true);
     client.on('data', data => {
       client.pause();
       this.port.write(data).then(() => client.resume(), this.fail);
     });
     client.on('close', () => {
-      if (this.client === client) this.client = undefined;
+      if (this.client === client) this.leave();
     });
     void this.output.flush();
   }
@@ -78,12 +81,17 @@ class SocketLine {
     this.client?.destroy();
   }
 
+  private leave(): void {
+    this.client = undefined;
+    this.port.setConnected(false);
+  }
+
   private send(data: Uint8Array): Promise<number> {
     const { client } = this;
     if (!client) return Promise.resolve(0);
     return new Promise(resolve => {
       client.write(data, error => {
-        if (error && this.client === client) this.client = undefined;
+        if (error && this.client === client) this.leave();
         resolve(error ? 0 : data.length);
       });
     });

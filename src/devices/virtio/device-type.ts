@@ -21,6 +21,8 @@ export interface DeviceHost {
    * @param handle returns false when it has given the buffer back unused (`unpop`): the device goes on by itself later
    */
   serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void | false): void;
+  /** Notifies the device of queue `index` once more, after the machine has looked around. */
+  serveLater(index: number): void;
   /** Interrupts the driver if it wants to hear of what was pushed into queue `index`. */
   signal(index: number): void;
   /** The configuration space has changed: the driver is told (2.5). */

@@ -217,7 +217,12 @@ export class VirtioDevice implements DeviceHost {
       }
     } while (left > 0 && !stopped && queue.enableNotifications());
     this.signal(index);
-    if (left === 0 && !stopped) this.continueLater(index);
+    if (left === 0 && !stopped) this.serveLater(index);
+  }
+
+  serveLater(index: number): void {
+    this.unfinished.add(index);
+    this.turn.arm(this.clock.now());
   }
 
   signal(index: number): void {
@@ -266,13 +271,7 @@ export class VirtioDevice implements DeviceHost {
       this.rings[i]?.load(ring);
     });
     this.type.load(type);
-    for (const index of unfinished) this.continueLater(index);
-  }
-
-  /** Serves queue `index` on when the machine has looked around. */
-  private continueLater(index: number): void {
-    this.unfinished.add(index);
-    this.turn.arm(this.clock.now());
+    for (const index of unfinished) this.serveLater(index);
   }
 
   private finishTurns(): void {

@@ -16,6 +16,7 @@ import { PowerSwitch } from '../power-switch.js';
 import { seededRandom } from '../seeded-random.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { Board, type DeviceContext } from './board.js';
+import { ConsoleDevice } from './console-device.js';
 import { describeFailure } from './failure.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import { FurtherVcpus } from './further-vcpus.js';
@@ -75,6 +76,7 @@ export class MachineWorker {
   private readonly remotes: readonly RemoteDevice[];
   private readonly probeFlow: FlowLimit;
   private readonly disks: BlockBackend[] = [];
+  private consoles: ConsoleDevice | undefined;
   private probes: readonly InstalledProbe[] = [];
   private vm!: Vm;
   private further!: FurtherVcpus;
@@ -158,6 +160,14 @@ export class MachineWorker {
       const source = setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy;
       addRng(board, source, setup.rng);
     }
+    if (setup.consoleInterface) {
+      this.consoles = new ConsoleDevice(board, {
+        interface: setup.consoleInterface,
+        ports: setup.consoles,
+        patient: setup.icount !== undefined,
+        post: (port, event) => host.post({ type: 'console', port, event }),
+      });
+    }
     if (board.pci) assignResources(board.pci);
   }
 
@@ -223,6 +233,7 @@ export class MachineWorker {
       case 'run':
         this.boot = message.boot;
         message.input?.forEach((data, port) => this.inputs[port].give(data));
+        this.consoles?.give(message.consoleInput ?? []);
         break;
       case 'end':
         this.power.finish(message.end);
@@ -244,6 +255,9 @@ export class MachineWorker {
         break;
       case 'serial-input':
         this.feed(message.port);
+        break;
+      case 'console':
+        this.consoles?.hear(message.port, message.event);
         break;
       case 'close':
         this.closed = true;

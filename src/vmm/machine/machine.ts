@@ -18,7 +18,9 @@ import { Latch } from '../latch.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { exitStatus, type RunEnd, type RunResult } from '../run-result.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
+import type { ConsoleSetup } from './console-protocol.js';
 import { CustomDevices } from './custom-devices.js';
+import { GuestConsole } from './guest-console.js';
 import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from './host.js';
 import {
   checkOptions,
@@ -70,6 +72,8 @@ export class Machine {
   readonly serialPorts: readonly SerialPort[];
   /** Bytes that the guest writes to port 0xE9. */
   readonly debugConsole: SerialPort;
+  /** The ports of the guest's virtio console device, in the order of the options. */
+  readonly consoles: readonly GuestConsole[];
   /** What executes the guest, and why that. */
   readonly accelerator: AcceleratorChoice;
   /** The boot protocol by which the kernel is entered. */
@@ -123,6 +127,15 @@ export class Machine {
         }),
     );
     this.debugConsole = new SerialPort('debug console', { output: debugConsole, announce: () => undefined });
+    const consoleSetups = options.consoles.map(consoleSetup);
+    this.consoles = consoleSetups.map(
+      ({ kind, name, output, input }, port) =>
+        new GuestConsole(name === '' ? `console${port}` : name, kind, {
+          output,
+          input,
+          post: event => this.post({ type: 'console', port, event }),
+        }),
+    );
     const reply = new RemoteReply(RemoteReply.allocate());
     this.custom = new CustomDevices(options.devices ?? [], memory, reply, message => this.post(message));
     this.worker = host.startMachine({
@@ -140,6 +153,8 @@ export class Machine {
       parts: options.parts,
       disks: options.disks,
       rng: options.rng,
+      consoleInterface: options.consoleInterface,
+      consoles: consoleSetups,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
       done: this.done[0].buffer,
@@ -217,8 +232,11 @@ export class Machine {
     // KVM's processors see to it themselves; before the start there is no decoded code.
     if (this.accelerator.name === 'wasm') this.memory.listener = (gpa, size) => this.writes.note(gpa, size);
     // Room in the ring comes up at some time of the host's: what is there before the guest starts must not depend on it.
-    const input = this.options.icount && this.serialPorts.map(port => port.takePending());
-    this.post({ type: 'run', boot: this.bootState!, ...(input && { input }) });
+    const input = this.options.icount && {
+      input: this.serialPorts.map(port => port.takePending()),
+      consoleInput: this.consoles.map(port => port.takePending()),
+    };
+    this.post({ type: 'run', boot: this.bootState!, ...input });
     this.watch();
     return this.finished.promise;
   }
@@ -348,6 +366,9 @@ export class Machine {
       case 'input-space':
         this.serialPorts[message.port].send();
         break;
+      case 'console':
+        this.consoles[message.port].hear(message.event);
+        break;
       case 'answer':
         this.takeQuery(message.id)?.resolve(message.value);
         break;
@@ -460,7 +481,7 @@ export class Machine {
   }
 
   private get ports(): readonly SerialPort[] {
-    return [...this.serialPorts, this.debugConsole];
+    return [...this.serialPorts, this.debugConsole, ...this.consoles];
   }
 
   /**
@@ -519,6 +540,12 @@ async function chooseAccelerator(options: CheckedOptions, host: Host): Promise<A
 
 function closedError(): TsvmmError {
   return new TsvmmError('CLOSED', 'the machine was closed');
+}
+
+function consoleSetup(console: CheckedOptions['consoles'][number]): ConsoleSetup {
+  const [output] = rings(1, OUTPUT_RING);
+  const [input] = rings(1, INPUT_RING);
+  return { ...console, output, input };
 }
 
 function rings(count: number, capacity: number): SharedArrayBuffer[] {

@@ -7,6 +7,7 @@ import {
   type InstructionCounting,
 } from '../instruction-time.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
+import { checkConsoles, type CheckedConsole, type ConsoleOption } from './console-options.js';
 import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
 import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
@@ -93,6 +94,8 @@ export interface MachineOptions {
   readonly disks?: readonly DiskOption[];
   /** A source of entropy for the guest, virtio-rng; false by default. */
   readonly rng?: boolean;
+  /** Ports of the guest's virtio console device: `machine.consoles`. */
+  readonly consoles?: readonly ConsoleOption[];
   readonly devices?: readonly DeviceOption[];
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
@@ -123,7 +126,10 @@ export function parseSize(size: number | string): number {
 }
 
 /** The options with every default filled in and every value checked that can be checked without the host. */
-export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks' | 'machine' | 'pci' | 'rng'> {
+export interface CheckedOptions extends Omit<
+  MachineOptions,
+  'icount' | 'disks' | 'machine' | 'pci' | 'rng' | 'consoles'
+> {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
   readonly cpus: number;
@@ -137,6 +143,9 @@ export interface CheckedOptions extends Omit<MachineOptions, 'icount' | 'disks' 
   readonly disks: readonly CheckedDisk[];
   /** How the guest reaches the source of entropy, if it has one. */
   readonly rng: VirtioInterface | undefined;
+  readonly consoles: readonly CheckedConsole[];
+  /** How the guest reaches its console device, if it has one. */
+  readonly consoleInterface: VirtioInterface | undefined;
 }
 
 /** @throws ConfigError that names the first option that makes no sense */
@@ -165,7 +174,10 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   const board = partsOf(machine, pci);
   const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
   const rng = options.rng ? checkInterface('rng', undefined, board) : undefined;
-  const parts = { ...board, mmioSlots: countMmio(virtioInterfaces({ disks, rng })) };
+  const consoles = checkConsoles(options.consoles ?? []);
+  const consoleInterface = consoles.length > 0 ? checkInterface('consoles', undefined, board) : undefined;
+  const interfaces = virtioInterfaces({ disks, rng, consoleInterface });
+  const parts = { ...board, mmioSlots: countMmio(interfaces) };
   return {
     ...rest,
     memoryBytes,
@@ -180,12 +192,19 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     parts,
     disks,
     rng,
+    consoles,
+    consoleInterface,
   };
 }
 
 /** How the guest reaches each of its virtio devices: what decides how many lie at fixed addresses. */
-function virtioInterfaces({ disks, rng }: Pick<CheckedOptions, 'disks' | 'rng'>): VirtioInterface[] {
-  return [...disks.map(disk => disk.interface), ...(rng ? [rng] : [])];
+function virtioInterfaces({
+  disks,
+  rng,
+  consoleInterface,
+}: Pick<CheckedOptions, 'disks' | 'rng' | 'consoleInterface'>): VirtioInterface[] {
+  const further = [rng, consoleInterface].filter(kind => kind !== undefined);
+  return [...disks.map(disk => disk.interface), ...further];
 }
 
 function checkCounting({ icount, accel, kvmDevice }: MachineOptions): CheckedInstructionCounting | undefined {

@@ -4,6 +4,7 @@ import type { ProbeBatch } from '../bus/probe-batch.js';
 import type { ProbeFilter } from '../bus/probe.js';
 import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
+import type { ConsoleSetup, FromConsole, ToConsole } from './console-protocol.js';
 import type { CheckedDisk } from './disk-options.js';
 import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
@@ -56,6 +57,9 @@ export interface WorkerSetup {
   readonly disks: readonly CheckedDisk[];
   /** How the guest reaches its entropy device, if it has one. */
   readonly rng: VirtioInterface | undefined;
+  /** How it reaches its console device, if it has one, and what ports that has. */
+  readonly consoleInterface: VirtioInterface | undefined;
+  readonly consoles: readonly ConsoleSetup[];
   /** One block for the answers of all remote devices: the machine waits for one at a time. */
   readonly remoteReply: SharedArrayBuffer;
   /** Limits the batches of probe events that are under way to {@link MAX_PROBE_BATCHES}. */
@@ -89,9 +93,14 @@ export interface Answers {
 export type ToWorker =
   /**
    * Start running. The kernel is in memory; vCPU 0 begins in this state. With instruction counting, `input` has for each
-   * serial port what was sent to it before and finds no room in its ring.
+   * serial port, and `consoleInput` for each console, what was sent to it before and finds no room in its ring.
    */
-  | { readonly type: 'run'; readonly boot: BootState; readonly input?: readonly Uint8Array[] }
+  | {
+      readonly type: 'run';
+      readonly boot: BootState;
+      readonly input?: readonly Uint8Array[];
+      readonly consoleInput?: readonly Uint8Array[];
+    }
   | { readonly type: 'end'; readonly end: RunEnd }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
@@ -101,6 +110,7 @@ export type ToWorker =
   | { readonly type: 'memory-written'; readonly gpa: number; readonly size: number }
   /** There is something in this serial port's input ring. */
   | { readonly type: 'serial-input'; readonly port: number }
+  | { readonly type: 'console'; readonly port: number; readonly event: ToConsole }
   /** Let go of everything and end the thread. */
   | { readonly type: 'close' };
 
@@ -112,6 +122,7 @@ export type FromWorker =
   | { readonly type: 'output'; readonly port: number | 'debug' }
   /** There is room again in this serial port's input ring. */
   | { readonly type: 'input-space'; readonly port: number }
+  | { readonly type: 'console'; readonly port: number; readonly event: FromConsole }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: SerializedError }
   | { readonly type: 'probe'; readonly id: number; readonly batch: ProbeBatch }

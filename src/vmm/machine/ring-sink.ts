@@ -2,7 +2,7 @@ import { ByteRing } from '../byte-ring.js';
 import type { ByteSink } from '../device.js';
 
 /** How long the machine sleeps before it looks again whether its output was read; a read wakes it at once. */
-const LOOK_AGAIN_MS = 100;
+export const LOOK_AGAIN_MS = 100;
 
 /**
  * Output of a serial port into a ring that the control thread empties. When nobody reads, the guest waits in its

@@ -16,6 +16,19 @@ export class SerialInput {
     this.taken = 0;
   }
 
+  /** Bytes that wait. */
+  get length(): number {
+    return this.given.length - this.taken + this.ring.length;
+  }
+
+  /** Fills `target` from its start on, and says how many bytes there were. */
+  readInto(target: Uint8Array): number {
+    const given = this.given.subarray(this.taken, this.taken + target.length);
+    target.set(given);
+    this.taken += given.length;
+    return given.length + this.ring.readInto(target.subarray(given.length));
+  }
+
   /** The next byte, or −1 when there is none. */
   shift(): number {
     if (this.taken < this.given.length) return this.given[this.taken++];

@@ -29,6 +29,11 @@ export interface SerialPortWiring {
   readonly input?: SharedArrayBuffer;
   /** Tells the machine that there is input. */
   announce(): void;
+  /** Tells it that there is room for output, where it waits for that. */
+  announceRoom?(): void;
+  /** Where the guest can be told of it: the terminal at the far end has another size, somebody has come there or left. */
+  resize?(columns: number, rows: number): void;
+  setConnected?(on: boolean): void;
 }
 
 /** A serial port of the guest, seen from the host. */
@@ -151,13 +156,27 @@ export class SerialPort {
     }
   }
 
+  /** The terminal at the far end has this size. Guests do not hear of it by a UART. */
+  resize(columns: number, rows: number): void {
+    this.wiring.resize?.(columns, rows);
+  }
+
+  /** Somebody has come to the far end, or has left it: somebody is there at first. Guests do not hear of it by a UART. */
+  setConnected(on: boolean): void {
+    this.wiring.setConnected?.(on);
+  }
+
   /** @internal The machine says that there is output. */
   receive(): void {
     // A listener may end the run, which comes back here: the piece that it hears goes out first.
     if (this.receiving) return;
     this.receiving = true;
     try {
-      while (this.output.length > 0 && this.mayRead()) this.deliver(this.output.read());
+      while (this.output.length > 0 && this.mayRead()) {
+        const data = this.output.read();
+        if (this.output.takeWaiting()) this.wiring.announceRoom?.();
+        this.deliver(data);
+      }
     } finally {
       this.receiving = false;
     }

@@ -44,7 +44,11 @@ describe('--serial', () => {
 
   it.each([
     ['five ports', ['none', 'none', 'none', 'none', 'none'], /at most 4 serial ports/],
-    ['the terminal twice', ['stdio', 'stdio'], /--serial stdio is given twice/],
+    [
+      'the terminal twice',
+      ['stdio', 'stdio'],
+      /--serial names stdio twice: only one serial port can have the terminal/,
+    ],
     ['a file twice', ['file:a', 'none', 'file:./a'], /names .*a twice/],
     ['a file that is a socket too', ['file:a', 'unix:a'], /names .*a twice/],
   ])('cannot ask for %s', (_, texts, message) => {

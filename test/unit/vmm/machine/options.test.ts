@@ -63,6 +63,8 @@ describe('options', () => {
       parts: PC,
       disks: [],
       rng: undefined,
+      consoles: [],
+      consoleInterface: undefined,
     });
   });
 
@@ -108,6 +110,8 @@ describe('options', () => {
       parts: PC,
       disks: [],
       rng: undefined,
+      consoles: [],
+      consoleInterface: undefined,
     });
   });
 
