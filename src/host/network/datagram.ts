@@ -23,6 +23,8 @@ export class SocketDatagram implements HostDatagram {
   constructor(
     private readonly socket: Socket,
     events: DatagramEvents,
+    /** Whether it is for one address alone. */
+    private readonly connected = false,
   ) {
     socket.on('message', (bytes: Uint8Array, from) => {
       if (!this.over) events.message(bytes, from);
@@ -39,6 +41,10 @@ export class SocketDatagram implements HostDatagram {
 
   send(bytes: Uint8Array, to: Endpoint): void {
     if (this.over) return;
+    if (this.connected) {
+      this.sendConnected(bytes.slice(), to);
+      return;
+    }
     const copy = sendBuffer.subarray(0, bytes.length);
     copy.set(bytes);
     this.socket.send(copy, to.port, to.address, error => {
@@ -53,6 +59,16 @@ export class SocketDatagram implements HostDatagram {
     this.over = true;
     this.socket.close();
   }
+
+  /** The socket says that it is connected a little later than it is; when it cannot be, it says that alone. */
+  private sendConnected(bytes: Uint8Array, to: Endpoint): void {
+    this.socket.once('connect', () => {
+      if (this.over) return;
+      this.socket.send(bytes, error => {
+        if (error) this.failed(error, to);
+      });
+    });
+  }
 }
 
 export function makeSocket(family: Family): Socket {
@@ -63,6 +79,13 @@ export function openDatagram(family: Family, events: DatagramEvents): HostDatagr
   const socket = makeSocket(family);
   const datagram = new SocketDatagram(socket, events);
   socket.bind({ port: 0, exclusive: true });
+  return datagram;
+}
+
+export function connectDatagram(to: Endpoint, events: DatagramEvents): HostDatagram {
+  const socket = makeSocket(to.address.includes(':') ? 6 : 4);
+  const datagram = new SocketDatagram(socket, events, true);
+  socket.connect(to.port, to.address);
   return datagram;
 }
 

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { NetworkHost } from '../../net/user/host.js';
-import { bindDatagram, openDatagram } from './datagram.js';
+import { bindDatagram, connectDatagram, openDatagram } from './datagram.js';
 import { hostAddressesOf, hostNameservers } from './names.js';
 import { connectStream, listenForStreams } from './stream.js';
 
@@ -17,6 +17,7 @@ export const nodeNetworkHost: NetworkHost = {
   connectUnix: (path, events) => connectStream({ path }, events),
   listen: listenForStreams,
   openUdp: openDatagram,
+  connectUdp: connectDatagram,
   bindUdp: bindDatagram,
   openPing: () => undefined,
   nameservers: hostNameservers,

@@ -16,6 +16,9 @@ import { failureOf } from './failure.js';
  */
 const readBuffer = new Uint8Array(44 * 1460);
 
+/** Each side ends by itself, and whatever was written is reported when the host has taken it. */
+const OPTIONS = { allowHalfOpen: true, noDelay: true, writableHighWaterMark: 1 };
+
 /** What is written is copied here, until the host keeps something of it. */
 let writeBuffer = new Uint8Array(65536);
 
@@ -107,8 +110,8 @@ export function connectStream(to: Endpoint | { readonly path: string }, events: 
   };
   const socket =
     'path' in to
-      ? connect({ path: to.path, allowHalfOpen: true, onread })
-      : connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, onread });
+      ? connect({ ...OPTIONS, path: to.path, onread })
+      : connect({ ...OPTIONS, host: to.address, port: to.port, onread });
   const stream = new SocketStream(socket, events);
   stream.listen(false);
   return stream;
@@ -119,7 +122,9 @@ export async function listenForStreams(
   at: Endpoint,
   accept: (stream: AcceptedStream) => void,
 ): Promise<Closable & Bound> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, socket => {
+  const server = createServer({ ...OPTIONS, pauseOnConnect: true, highWaterMark: 1 }, socket => {
+    // Until it is taken nobody minds what becomes of it.
+    socket.on('error', () => {});
     accept({
       peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
       start: events => {
@@ -130,6 +135,7 @@ export async function listenForStreams(
         socket.pause();
         return stream;
       },
+      refuse: () => socket.resetAndDestroy(),
     });
   });
   await bound(server, at);

@@ -45,8 +45,10 @@ export interface HostStream {
 /** A connection that somebody made to a listener: it stands already, and is paused. */
 export interface AcceptedStream {
   readonly peer: Endpoint;
-  /** Takes it. */
+  /** Takes it: paused. */
   start(events: StreamEvents): HostStream;
+  /** Resets it. */
+  refuse(): void;
 }
 
 export interface Closable {
@@ -87,6 +89,8 @@ export interface NetworkHost {
   listen(at: Endpoint, accept: (stream: AcceptedStream) => void): Promise<Closable & Bound>;
   /** A socket with a port of its own for one of the guest's. */
   openUdp(family: Family, events: DatagramEvents): HostDatagram;
+  /** A socket for one message to one address and the answer: it hears of it when nobody listens there. */
+  connectUdp(to: Endpoint, events: DatagramEvents): HostDatagram;
   /** @throws ConfigError when the address cannot be had */
   bindUdp(at: Endpoint, events: DatagramEvents): Promise<HostDatagram & Bound>;
   /**

@@ -1,0 +1,384 @@
+import type { HostFailure, HostStream, StreamEvents } from '../host.js';
+import type { Quote } from '../icmp-errors.js';
+import type { NetTimer, Timers } from '../timers.js';
+import { Receiver, WINDOW_SCALE, type ReceiverSink } from './receiver.js';
+import { FLAG, type TcpSegment } from './segment.js';
+import { distance } from './sequence.js';
+import { Sender, type SenderLine } from './sender.js';
+import type { Wire } from './wire.js';
+
+/** What a SYN without the option means (RFC 9293, 3.7.1). */
+const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
+/** Less than that nobody needs, and much less would make a segment of each byte. */
+const MIN_MSS = 64;
+/** For how long a closed connection answers what the guest sends again: there is one cable, and nothing is on it long. */
+const TIME_WAIT_MS = 1000;
+
+/**
+ * How far a connection has come: the host's is being made; the guest's answer to a SYN is waited for; it was the guest
+ * that sent one; data flows; both sides have ended; it is over.
+ */
+export type Phase = 'connecting' | 'syn-sent' | 'syn-received' | 'open' | 'time-wait' | 'closed';
+
+/** What a connection needs of all of them. */
+export interface ConnectionOwner {
+  /** Most bytes that may wait on their way in one direction of one connection. */
+  readonly queueLimit: number;
+  /** Calls `flush` soon. */
+  flushLater(connection: TcpConnection): void;
+  /** Calls `roomAgain` when the card has room again. */
+  waitForRoom(connection: TcpConnection): void;
+  /** It came about. */
+  settled(connection: TcpConnection): void;
+  /** It is over. @param embryonic it never came about */
+  removed(connection: TcpConnection, embryonic: boolean): void;
+  /** The host could not make it. */
+  unreachable(connection: TcpConnection, reason: HostFailure): void;
+}
+
+/** The other connection that a guest's is carried on by. */
+export type Opener = (events: StreamEvents) => HostStream;
+
+/**
+ * One TCP connection (RFC 9293): the guest's end of it is here, and what it carries is carried on by one of the host's.
+ * Neither side is read from faster than the other takes it.
+ */
+export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
+  phase: Phase;
+  /** The next one with the same ports. */
+  chained: TcpConnection | undefined;
+  waitsForRoom = false;
+  flushes = false;
+  private readonly sender: Sender;
+  private receiver: Receiver;
+  private stream!: HostStream;
+  private paused = false;
+  /** Whether the host's side had sent its FIN when the guest's came. */
+  private endedFirst = false;
+  /** Whether windows are scaled. */
+  private scaled = true;
+  private readonly ownMss: number;
+  private readonly timer: NetTimer;
+
+  /**
+   * @param initial the sequence number of the own SYN
+   * @param syn the guest's, when it was the guest that began
+   * @param quote the beginning of that
+   */
+  constructor(
+    private readonly owner: ConnectionOwner,
+    timers: Timers,
+    readonly wire: Wire,
+    initial: number,
+    readonly guestPort: number,
+    readonly localPort: number,
+    syn: TcpSegment | undefined,
+    readonly quote?: Quote,
+  ) {
+    this.phase = syn ? 'connecting' : 'syn-sent';
+    this.ownMss = wire.mss;
+    this.sender = new Sender(timers, this, initial);
+    this.receiver = new Receiver(this, 0, true);
+    this.timer = timers.timer(() => this.remove());
+    if (syn) this.agree(syn);
+  }
+
+  /** Begins: with the host's connection, or with a SYN to the guest behind which is one of the host's already. */
+  start(open: Opener): void {
+    this.stream = open(this);
+    if (this.phase !== 'syn-sent') return;
+    this.sender.started();
+    this.emitSyn();
+  }
+
+  get mss(): number {
+    return this.wire.mss;
+  }
+
+  get limit(): number {
+    return this.wire.limit;
+  }
+
+  /** What more of the guest's data may wait for the host. */
+  get room(): number {
+    return this.phase === 'connecting' ? this.owner.queueLimit : this.owner.queueLimit - this.stream.queued;
+  }
+
+  /** Whether it was not established yet. */
+  private get embryonic(): boolean {
+    return this.phase === 'connecting' || this.phase === 'syn-received' || this.phase === 'syn-sent';
+  }
+
+  // --- from the host -------------------------------------------------------------------------------------------------
+
+  connected(): void {
+    if (this.phase !== 'connecting') return;
+    this.phase = 'syn-received';
+    this.sender.started();
+    this.emitSyn();
+  }
+
+  failed(reason: HostFailure): void {
+    if (this.phase === 'closed') return;
+    if (reason === 'refused' || reason === 'other') this.emitReset();
+    else this.owner.unreachable(this, reason);
+    this.remove();
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.phase === 'closed' || this.phase === 'time-wait') return;
+    this.sender.queue.append(bytes);
+    if (this.sender.queue.length >= this.owner.queueLimit && !this.paused) {
+      this.paused = true;
+      this.stream.pause();
+    }
+    this.output();
+  }
+
+  ended(): void {
+    if (this.phase === 'closed') return;
+    this.sender.ending = true;
+    this.output();
+  }
+
+  drained(): void {
+    if (this.phase !== 'open' || this.receiver.finished) return;
+    if (this.receiver.couldGrow(this.windowStep)) this.acknowledge();
+  }
+
+  broken(): void {
+    if (this.phase === 'closed') return;
+    if (this.phase !== 'time-wait') this.emitReset();
+    this.remove();
+  }
+
+  // --- from the guest ------------------------------------------------------------------------------------------------
+
+  receive(segment: TcpSegment): void {
+    switch (this.phase) {
+      case 'connecting':
+        // It sends its SYN again, or has changed its mind.
+        if (segment.has(FLAG.rst)) this.abort();
+        break;
+      case 'syn-sent':
+        this.receiveAnswer(segment);
+        break;
+      case 'syn-received':
+      case 'open':
+      case 'time-wait':
+        this.receiveInSequence(segment);
+        break;
+      case 'closed':
+        break;
+    }
+  }
+
+  /** RFC 9293, 3.10.7.3. */
+  private receiveAnswer(segment: TcpSegment): void {
+    const acknowledges = segment.has(FLAG.ack) && distance(segment.acknowledgment, this.sender.next) === 0;
+    if (segment.has(FLAG.rst)) {
+      if (acknowledges) this.abort();
+      return;
+    }
+    if (!segment.has(FLAG.syn) || !acknowledges) return;
+    this.agree(segment);
+    this.sender.updateWindow(segment.sequence, segment.acknowledgment, segment.window);
+    this.sender.acknowledged(segment.acknowledgment, false);
+    this.open();
+    this.acknowledge();
+    this.output();
+  }
+
+  /** RFC 9293, 3.10.7.4, in its order. */
+  private receiveInSequence(segment: TcpSegment): void {
+    const { receiver, sender } = this;
+    if (segment.has(FLAG.rst)) {
+      this.receiveReset(segment);
+      return;
+    }
+    if (segment.has(FLAG.syn)) {
+      // Its SYN again, or one of a connection that it takes for a new one: it says which (RFC 5961, 4).
+      if (this.phase === 'syn-received') this.emitSyn();
+      else this.acknowledge();
+      return;
+    }
+    const acceptable = receiver.accepts(segment.sequence, segment.length);
+    if (!acceptable) {
+      this.acknowledge();
+      // What it acknowledges counts even if its data came before, or cannot come now.
+      if (distance(segment.sequence, receiver.next) > 0) return;
+    }
+    if (!segment.has(FLAG.ack)) return;
+    if (!sender.hasSent(segment.acknowledgment)) {
+      if (this.phase === 'syn-received') this.emitReset(segment.acknowledgment);
+      else this.acknowledge();
+      return;
+    }
+    if (this.phase === 'syn-received') {
+      if (distance(segment.acknowledgment, sender.next) !== 0) return;
+      this.open();
+    }
+    this.receiveAcknowledgment(segment);
+    if (this.phase !== 'open') return;
+    if (acceptable && segment.length > 0 && !receiver.finished) this.receiveData(segment);
+    this.output();
+    this.closeWhenDone();
+  }
+
+  private receiveReset(segment: TcpSegment): void {
+    // Only the number that is expected next counts: others are guesses, or late (RFC 5961, 3).
+    if (segment.sequence === this.receiver.next) this.abort();
+    else if (this.receiver.isInWindow(segment.sequence)) this.acknowledge();
+  }
+
+  private receiveAcknowledgment(segment: TcpSegment): void {
+    const { sender } = this;
+    const window = segment.window << sender.scale;
+    const duplicate = segment.length === 0 && sender.isSameWindow(window);
+    sender.updateWindow(segment.sequence, segment.acknowledgment, window);
+    sender.acknowledged(segment.acknowledgment, duplicate);
+    if (this.paused && sender.queue.length < this.owner.queueLimit / 2) {
+      this.paused = false;
+      this.stream.resume();
+    }
+  }
+
+  private receiveData(segment: TcpSegment): void {
+    const { receiver } = this;
+    const hadGap = receiver.hasGap;
+    receiver.receive(segment);
+    if (receiver.finished) {
+      this.endedFirst = this.sender.finSent;
+      this.stream.end();
+      this.flushNow();
+    } else if (hadGap || receiver.hasGap) {
+      // The guest finds out what is missing by what it is told at once (RFC 5681, 4.2).
+      this.flushNow();
+    } else {
+      this.flushLater();
+    }
+  }
+
+  deliver(bytes: Uint8Array): void {
+    this.stream.write(bytes);
+  }
+
+  // --- to the guest --------------------------------------------------------------------------------------------------
+
+  emit(flags: number, sequence: number, offset: number, length: number): boolean {
+    const { receiver, sender } = this;
+    const window = receiver.advertise(this.windowStep);
+    const sent = this.wire.send(flags, sequence, receiver.next, window, sender.queue, offset, length);
+    if (sent) receiver.acknowledgmentDue = false;
+    else this.owner.waitForRoom(this);
+    return sent;
+  }
+
+  emitSyn(): void {
+    const flags = this.phase === 'syn-received' ? FLAG.ack : 0;
+    const acknowledgment = this.phase === 'syn-received' ? this.receiver.next : 0;
+    const window = this.receiver.advertiseInSyn();
+    const scale = this.scaled ? WINDOW_SCALE : undefined;
+    // When there is no room it is lost, and sent again as if it were.
+    this.wire.sendSyn(flags, this.sender.initial, acknowledgment, window, this.ownMss, scale);
+  }
+
+  gaveUp(): void {
+    this.emitReset();
+    this.abort();
+  }
+
+  /** The card has room again. */
+  roomAgain(): void {
+    if (this.phase === 'closed') return;
+    this.output();
+    this.flush();
+  }
+
+  /** Tells the guest how far it got, if it has to be told. */
+  flush(): void {
+    if (this.phase !== 'closed' && this.receiver.acknowledgmentDue) this.flushNow();
+  }
+
+  /** The guest is not heard any more: everything is given up. */
+  abort(): void {
+    if (this.phase === 'closed') return;
+    // Once both sides have ended, what the host has left to send goes its way.
+    if (this.phase !== 'time-wait') this.stream.reset();
+    this.remove();
+  }
+
+  private acknowledge(): void {
+    this.receiver.acknowledgmentDue = true;
+    this.flushNow();
+  }
+
+  private flushNow(): void {
+    if (!this.receiver.acknowledgmentDue) return;
+    this.emit(FLAG.ack, this.sender.next, 0, 0);
+  }
+
+  private flushLater(): void {
+    if (this.flushes) return;
+    this.flushes = true;
+    this.owner.flushLater(this);
+  }
+
+  private output(): void {
+    if (this.phase === 'open') this.sender.output();
+  }
+
+  private emitReset(sequence = this.sender.next): void {
+    const flags = FLAG.rst | FLAG.ack;
+    this.wire.send(flags, sequence, this.receiver.next, 0, this.sender.queue, 0, 0);
+  }
+
+  // --- its life ------------------------------------------------------------------------------------------------------
+
+  /** By how much the guest's window has to move so that it is worth telling. */
+  private get windowStep(): number {
+    return Math.min(this.owner.queueLimit / 2, this.ownMss);
+  }
+
+  /** What the guest's SYN says is agreed on. */
+  private agree(syn: TcpSegment): void {
+    const { family } = this.wire.path;
+    this.wire.mss = Math.max(MIN_MSS, Math.min(this.ownMss, syn.mss ?? DEFAULT_MSS[family]));
+    this.scaled = syn.windowScale !== undefined;
+    this.sender.scale = syn.windowScale ?? 0;
+    this.receiver = new Receiver(this, syn.sequence, this.scaled);
+    // The window of a SYN is not scaled.
+    this.sender.updateWindow(syn.sequence, syn.acknowledgment, syn.window);
+  }
+
+  private open(): void {
+    const accepted = this.phase === 'syn-sent';
+    this.phase = 'open';
+    this.owner.settled(this);
+    if (accepted) this.stream.resume();
+  }
+
+  private closeWhenDone(): void {
+    const { receiver, sender } = this;
+    if (!receiver.finished || !sender.finished) return;
+    this.stream.close();
+    // The guest had the last word, or may not have heard ours.
+    if (!this.endedFirst) {
+      this.remove();
+      return;
+    }
+    this.phase = 'time-wait';
+    sender.stop();
+    this.timer.arm(TIME_WAIT_MS);
+  }
+
+  private remove(): void {
+    if (this.phase === 'closed') return;
+    const { embryonic } = this;
+    this.phase = 'closed';
+    this.sender.stop();
+    this.receiver.clear();
+    this.timer.disarm();
+    this.owner.removed(this, embryonic);
+  }
+}

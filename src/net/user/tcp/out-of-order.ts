@@ -1,0 +1,56 @@
+import { add, distance } from './sequence.js';
+
+/** Pieces of one connection that wait for what is before them. */
+const MAX_PIECES = 512;
+
+interface Piece {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Data that came before its turn: pieces by their place, without overlaps. */
+export class OutOfOrderData {
+  private readonly pieces: Piece[] = [];
+
+  get isEmpty(): boolean {
+    return this.pieces.length === 0;
+  }
+
+  /** Keeps of `bytes` from `start` to `end`, which begin at `sequence`, what is not there yet. */
+  insert(sequence: number, bytes: Uint8Array, start: number, end: number): void {
+    let from = sequence;
+    let at = start;
+    let i = 0;
+    while (at < end && this.pieces.length < MAX_PIECES) {
+      const piece = this.pieces[i];
+      const gap = piece ? distance(piece.sequence, from) : Infinity;
+      if (gap > 0) {
+        const length = Math.min(gap, end - at);
+        this.pieces.splice(i, 0, { sequence: from, bytes: bytes.slice(at, at + length) });
+        i++;
+        from = add(from, length);
+        at += length;
+        continue;
+      }
+      const skipped = Math.max(0, gap + piece.bytes.length);
+      from = add(from, skipped);
+      at += skipped;
+      i++;
+    }
+  }
+
+  /** Takes what goes on at `sequence`; `undefined` when that has not come. */
+  take(sequence: number): Uint8Array | undefined {
+    for (let piece = this.pieces[0]; piece; piece = this.pieces[0]) {
+      const skip = distance(sequence, piece.sequence);
+      if (skip < 0) return undefined;
+      this.pieces.shift();
+      if (skip < piece.bytes.length) return skip === 0 ? piece.bytes : piece.bytes.subarray(skip);
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.pieces.length = 0;
+  }
+}

@@ -1,0 +1,276 @@
+import type { NetTimer, Timers } from '../timers.js';
+import { ByteQueue } from './byte-queue.js';
+import { RoundTrip } from './round-trip.js';
+import { FLAG } from './segment.js';
+import { add, distance } from './sequence.js';
+
+/** Acknowledgments of the same byte that mean that the next segment was lost (RFC 5681, 3.2). */
+const DUPLICATES = 3;
+/** How often a segment is sent again until the guest is given up: a quarter of an hour, as Linux does. */
+const MAX_RETRIES = 15;
+/** The same for a SYN. */
+const MAX_SYN_RETRIES = 6;
+
+/** What the sending half of a connection needs of the rest of it. */
+export interface SenderLine {
+  /** Most bytes of one segment. */
+  readonly mss: number;
+  /** Most bytes of one frame. */
+  readonly limit: number;
+  /** Sends `length` bytes of the sender's queue from `offset` on. False: no room, try again when there is. */
+  emit(flags: number, sequence: number, offset: number, length: number): boolean;
+  /** Sends the SYN again. */
+  emitSyn(): void;
+  /** The guest has not answered for too long. */
+  gaveUp(): void;
+}
+
+/**
+ * The sending half of a connection: data to the guest (RFC 9293, 3.8). There is no network between the two: nothing but
+ * the guest's window limits what is under way. Lost segments are sent again as NewReno does (RFC 6582).
+ */
+export class Sender {
+  /** From the first byte that was not acknowledged on. */
+  readonly queue = new ByteQueue();
+  /** SND.UNA, SND.NXT of RFC 9293, 3.3.1, and the highest that was ever sent. */
+  unacknowledged: number;
+  next: number;
+  private highest: number;
+  /** The sequence number of the first byte of the queue. */
+  private base: number;
+  /** The guest's window in bytes, and the largest that it had. */
+  private window = 0;
+  private largestWindow = 0;
+  /** The segment that the window is from (SND.WL1, SND.WL2). */
+  private windowSequence = 0;
+  private windowAcknowledgment = 0;
+  /** Shift of the guest's windows. */
+  scale = 0;
+
+  /** Nothing follows what is in the queue. */
+  ending = false;
+  private synAcknowledged = false;
+
+  private readonly roundTrip = new RoundTrip();
+  /** The sequence number whose acknowledgment is timed, and since when; NaN: none is. */
+  private timedSequence = 0;
+  private timedSince = NaN;
+
+  private duplicates = 0;
+  /** While segments are sent again: until what has to be acknowledged, and how far that has got. */
+  private recovering = false;
+  private recoverUntil = 0;
+  private resentUntil = 0;
+  private retries = 0;
+  private readonly timer: NetTimer;
+
+  constructor(
+    private readonly timers: Timers,
+    private readonly line: SenderLine,
+    /** The initial sequence number: the SYN's own. */
+    readonly initial: number,
+  ) {
+    this.unacknowledged = initial;
+    this.next = initial;
+    this.highest = initial;
+    this.base = add(initial, 1);
+    this.timer = timers.timer(() => this.expired());
+  }
+
+  /** Whether the FIN was acknowledged: everything has arrived. */
+  get finished(): boolean {
+    return this.ending && distance(this.unacknowledged, this.end) > 0;
+  }
+
+  /** Whether the FIN was sent. */
+  get finSent(): boolean {
+    return this.ending && distance(this.highest, this.end) > 0;
+  }
+
+  /** The sequence number behind the last byte: the FIN's. */
+  private get end(): number {
+    return add(this.base, this.queue.length);
+  }
+
+  private get outstanding(): boolean {
+    return this.next !== this.unacknowledged;
+  }
+
+  /** The SYN goes out: from here on it is sent again until it is acknowledged. */
+  started(): void {
+    this.next = this.base;
+    this.highest = this.base;
+    this.startTiming(this.base);
+    this.timer.arm(this.roundTrip.rto);
+  }
+
+  /** Whether an acknowledgment is of something that was sent. */
+  hasSent(acknowledgment: number): boolean {
+    return distance(acknowledgment, this.highest) <= 0;
+  }
+
+  /** The guest's window, from the segment with these numbers (RFC 9293, 3.10.7.4). */
+  updateWindow(sequence: number, acknowledgment: number, window: number): void {
+    const newer = distance(sequence, this.windowSequence);
+    if (
+      this.largestWindow > 0 &&
+      (newer < 0 || (newer === 0 && distance(acknowledgment, this.windowAcknowledgment) < 0))
+    ) {
+      return;
+    }
+    this.windowSequence = sequence;
+    this.windowAcknowledgment = acknowledgment;
+    this.window = window;
+    if (window > this.largestWindow) this.largestWindow = window;
+  }
+
+  /**
+   * The guest has everything before `acknowledgment`.
+   * @param duplicate whether the segment said nothing else: no data, no other window
+   */
+  acknowledged(acknowledgment: number, duplicate: boolean): void {
+    const progress = distance(acknowledgment, this.unacknowledged);
+    if (progress <= 0) {
+      if (!this.outstanding) this.retries = 0;
+      if (progress === 0 && duplicate && this.outstanding) this.countDuplicate();
+      return;
+    }
+    if (!Number.isNaN(this.timedSince) && distance(acknowledgment, this.timedSequence) >= 0) {
+      this.roundTrip.measured(this.timers.now() - this.timedSince);
+      this.timedSince = NaN;
+    }
+    this.unacknowledged = acknowledgment;
+    if (distance(this.next, acknowledgment) < 0) this.next = acknowledgment;
+    this.synAcknowledged = true;
+    // The SYN and the FIN are numbers without bytes.
+    const bytes = Math.min(distance(acknowledgment, this.base), this.queue.length);
+    if (bytes > 0) {
+      this.queue.drop(bytes);
+      this.base = add(this.base, bytes);
+    }
+    this.duplicates = 0;
+    this.retries = 0;
+    this.roundTrip.progressed();
+    if (this.outstanding) this.timer.arm(this.roundTrip.rto);
+    else this.timer.disarm();
+    if (this.recovering) this.recover();
+  }
+
+  /** Whether a segment with this window says what the last one said. */
+  isSameWindow(window: number): boolean {
+    return window === this.window;
+  }
+
+  /** Sends what the guest's window has room for. */
+  output(): void {
+    if (!this.synAcknowledged) return;
+    while (this.sendNext());
+    // Nothing is under way whose acknowledgment would open the window: it has to be asked for.
+    const waiting = distance(this.end, this.next) > 0;
+    if (waiting && !this.outstanding && !this.timer.armed) this.timer.arm(this.roundTrip.rto);
+  }
+
+  /** Forgets what is in the queue, and sends nothing any more. */
+  stop(): void {
+    this.timer.disarm();
+    this.queue.clear();
+  }
+
+  /** @returns whether it is worth going on */
+  private sendNext(): boolean {
+    const { line, next } = this;
+    const available = distance(this.end, next);
+    // Behind the FIN is nothing.
+    if (available < 0) return false;
+    const usable = distance(add(this.unacknowledged, this.window), next);
+    const length = Math.min(available, usable, line.limit);
+    if (length <= 0 && !(this.ending && available === 0 && usable >= 0)) return false;
+    const isLast = length === available;
+    // A small segment is worth it when it has all that there is, or as much as the guest ever takes (RFC 9293, 3.8.6.2.1).
+    if (!isLast && length < line.mss && length < this.largestWindow / 2) return false;
+    const fin = isLast && this.ending;
+    const flags = FLAG.ack | (isLast && length > 0 ? FLAG.psh : 0) | (fin ? FLAG.fin : 0);
+    if (!line.emit(flags, next, distance(next, this.base), length)) return false;
+    this.next = add(next, length + (fin ? 1 : 0));
+    if (distance(this.next, this.highest) > 0) this.highest = this.next;
+    if (Number.isNaN(this.timedSince)) this.startTiming(this.next);
+    if (!this.timer.armed) this.timer.arm(this.roundTrip.rto);
+    return !isLast;
+  }
+
+  private startTiming(until: number): void {
+    this.timedSequence = until;
+    this.timedSince = this.timers.now();
+  }
+
+  private countDuplicate(): void {
+    if (++this.duplicates !== DUPLICATES || this.recovering) return;
+    this.startRecovery();
+    this.recover();
+  }
+
+  private startRecovery(): void {
+    this.recovering = true;
+    this.recoverUntil = this.highest;
+    this.resentUntil = this.unacknowledged;
+    // What arrives now may be of either sending (Karn's algorithm, RFC 6298, 3).
+    this.timedSince = NaN;
+  }
+
+  /** Sends the first segment again that the guest has not got, unless that is under way already. */
+  private recover(): void {
+    const first = this.unacknowledged;
+    if (distance(first, this.recoverUntil) >= 0) {
+      this.recovering = false;
+      return;
+    }
+    if (distance(first, this.resentUntil) < 0) return;
+    this.resendFirst();
+  }
+
+  private resendFirst(): void {
+    const first = this.unacknowledged;
+    const left = distance(this.end, first);
+    const sent = distance(this.highest, first);
+    const length = Math.max(0, Math.min(left, sent, this.line.limit));
+    const fin = this.ending && length === left && sent > left;
+    if (length === 0 && !fin) return;
+    const flags = FLAG.ack | (length === left ? FLAG.psh : 0) | (fin ? FLAG.fin : 0);
+    if (!this.line.emit(flags, first, distance(first, this.base), length)) return;
+    this.resentUntil = add(first, length + (fin ? 1 : 0));
+  }
+
+  private expired(): void {
+    if (this.retries++ >= (this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES)) {
+      this.line.gaveUp();
+      return;
+    }
+    if (!this.synAcknowledged) {
+      this.timedSince = NaN;
+      this.line.emitSyn();
+    } else if (this.outstanding) {
+      this.startRecovery();
+      this.duplicates = 0;
+      this.resendFirst();
+    } else if (!this.probe()) {
+      return;
+    }
+    this.roundTrip.backOff();
+    this.timer.arm(this.roundTrip.rto);
+  }
+
+  /**
+   * Asks for the guest's window (RFC 9293, 3.8.6.1): with as much as fits in, or with one byte more than fits, which the
+   * guest may take or not. It goes on for ever as long as the guest answers.
+   * @returns false when there is nothing to send
+   */
+  private probe(): boolean {
+    const available = distance(this.end, this.next);
+    const length = Math.min(available, Math.max(1, Math.min(this.window, this.line.mss)));
+    if (length <= 0) return false;
+    this.line.emit(FLAG.ack, this.next, distance(this.next, this.base), length);
+    const until = add(this.next, length);
+    if (distance(until, this.highest) > 0) this.highest = until;
+    return true;
+  }
+}

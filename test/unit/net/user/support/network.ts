@@ -1,0 +1,18 @@
+import { checkUserNetwork, UserNetwork, type UserNetworkOptions } from '../../../../../src/net/user/index.js';
+import { FakeCard } from './fake-card.js';
+import { FakeHost } from './fake-host.js';
+
+export interface Lab {
+  readonly network: UserNetwork;
+  readonly card: FakeCard;
+  readonly host: FakeHost;
+}
+
+/** A user network between a card and a host that the test plays. */
+export async function lab(options: UserNetworkOptions = {}): Promise<Lab> {
+  const host = new FakeHost();
+  const card = new FakeCard();
+  const network = await UserNetwork.open(checkUserNetwork(options), host);
+  network.attach(card);
+  return { network, card, host };
+}
