@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.js';
 import { STATE_MSRS } from '../vmm/state-msrs.js';
-import type { VcpuPort } from '../vmm/accelerator.js';
+import type { FrameState, VcpuPort } from '../vmm/accelerator.js';
 import {
   GENERAL_REGISTERS,
   type DescriptorTable,
@@ -18,6 +18,9 @@ import { VcpuFields } from './vcpu-fields.js';
 import { loadExtended, saveExtended } from './xsave-area.js';
 
 const RFLAGS_IF = 0x200;
+const EFER_LMA = 1n << 10n;
+/** L of a code segment's attributes. */
+const SEGMENT_LONG = 1 << 13;
 
 /** Values of ACTIVITY. */
 export const Activity = { RUNNING: 0, HALTED: 1, WAITING_FOR_SIPI: 2, SHUTDOWN: 3 } as const;
@@ -215,6 +218,18 @@ export class WasmVcpu implements VcpuPort {
 
   interruptsEnabled(): boolean {
     return (this.fields.get32(L.SYSTEM_FLAGS) & RFLAGS_IF) !== 0;
+  }
+
+  frameState(): FrameState {
+    const { fields } = this;
+    const efer = fields.get64(L.EFER);
+    const wide = (efer & EFER_LMA) !== 0n && (fields.get32(L.CS + L.SEGMENT_ATTRIBUTES) & SEGMENT_LONG) !== 0;
+    return {
+      rbp: fields.get64(L.RBP),
+      rsp: fields.get64(L.RSP),
+      system: { cr0: fields.get64(L.CR0), cr3: fields.get64(L.CR3), cr4: fields.get64(L.CR4), efer },
+      wide,
+    };
   }
 
   private general(): GeneralRegisters {

@@ -1,6 +1,7 @@
 import type { AccessSize } from '../vmm/device.js';
 import type { ExitHandlers, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
 import { Doorbell } from '../vmm/doorbell.js';
+import { ObservedHandlers, type ExitObserver } from '../vmm/exit-observer.js';
 import { Core, CoreStop } from './core-exports.js';
 import * as L from './core/layout.js';
 import { cpuid } from './cpuid.js';
@@ -26,11 +27,13 @@ const CR4_PKE = 1n << 22n;
 
 /** One machine on the software CPU: its vCPUs take turns on the thread that calls `run`. */
 export class WasmVm implements Vm {
-  handlers: ExitHandlers;
   readonly vcpus: readonly WasmVcpu[];
   failure: VcpuFailure | undefined;
   exits = 0;
   private readonly core: Core;
+  /** Where exits go: to the handlers, or to an observer before them. */
+  private reached: ExitHandlers;
+  private observer: ExitObserver | undefined;
   private readonly view: DataView;
   private readonly doorbell: Doorbell;
   private readonly bus = new ApicBus();
@@ -49,7 +52,7 @@ export class WasmVm implements Vm {
   private until = Infinity;
 
   constructor(private readonly options: VmOptions) {
-    this.handlers = options.handlers;
+    this.reached = options.handlers;
     this.doorbell = new Doorbell(options.doorbell);
     const [segment] = options.memory.segments;
     this.view = new DataView(segment.buffer);
@@ -81,6 +84,24 @@ export class WasmVm implements Vm {
     options.memory.listener = this.forgetCode;
   }
 
+  get handlers(): ExitHandlers {
+    return this.reached instanceof ObservedHandlers ? this.reached.inner : this.reached;
+  }
+
+  set handlers(handlers: ExitHandlers) {
+    this.reached = this.observer ? new ObservedHandlers(handlers, this.observer) : handlers;
+  }
+
+  observe(observer: ExitObserver | undefined): void {
+    const { handlers } = this;
+    this.observer = observer;
+    this.handlers = handlers;
+  }
+
+  get running(): number {
+    return this.current;
+  }
+
   /** Instructions that all vCPUs have finished: within an exit, those before the one that makes it. */
   get instructions(): number {
     return this.finished + this.executed();
@@ -109,7 +130,7 @@ export class WasmVm implements Vm {
       const wakeUp = this.apicDeadline();
       if (wakeUp >= deadlineNs) return this.asleepForGood() ? 'halted-masked' : 'halted';
       if (icount) icount.skipTo(wakeUp);
-      else this.doorbell.wait((wakeUp - now) / 1e6);
+      else this.sleep((wakeUp - now) / 1e6);
     }
   }
 
@@ -125,6 +146,14 @@ export class WasmVm implements Vm {
     if (op === 0) return this.view.getBigUint64(L.RIP, true);
     return this.view.getBigUint64(L.BLOCK_RIP, true) + BigInt(this.view.getUint16(op + RECORD_START, true));
   }
+
+  copyRip(to: Uint32Array): void {
+    const rip = this.rip();
+    to[0] = Number(rip & 0xffff_ffffn);
+    to[1] = Number(rip >> 32n);
+  }
+
+  readonly writesMayAdvanceRip = false;
 
   signalMsi(address: number, data: number): void {
     this.bus.signalMsi(address, data);
@@ -161,7 +190,8 @@ export class WasmVm implements Vm {
     // Events that came while it was not in place are looked at first.
     this.lookAround();
     const stop = this.core.execute();
-    this.finished += this.executed();
+    const executed = this.executed();
+    this.finished += executed;
     this.granted = 0;
     this.view.setInt32(L.BUDGET, 0, true);
     this.view.setInt32(L.BUDGET_HELD, 0, true);
@@ -169,7 +199,15 @@ export class WasmVm implements Vm {
       this.initPending = false;
       vcpu.initialize();
     }
+    this.observer?.executed(vcpu.index, executed);
     return stop;
+  }
+
+  /** All vCPUs are halted. */
+  private sleep(ms: number): void {
+    this.observer?.left('idle');
+    this.doorbell.wait(ms);
+    this.observer?.entering();
   }
 
   /** Instructions that the current turn has finished. Its running block was counted when it was entered. */
@@ -347,7 +385,7 @@ export class WasmVm implements Vm {
     const enter = (): ExitHandlers => {
       this.exits++;
       clock.tick();
-      return this.handlers;
+      return this.reached;
     };
     const leave = <T>(result: T): T => {
       this.shortenTurn();
@@ -403,6 +441,7 @@ export class WasmVm implements Vm {
   private acknowledge(apic: LocalApic): number {
     const vector = apic.takesIntr ? this.handlers.acknowledgePic() : apic.acknowledge();
     this.updateEvents(apic);
+    if (vector >= 0) this.observer?.interrupt('taken', vector, apic.index);
     return vector;
   }
 }

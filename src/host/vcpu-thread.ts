@@ -5,13 +5,14 @@ import { KvmVcpu } from '../vmm/kvm/kvm-vcpu.js';
 import { Latch } from '../vmm/latch.js';
 import { HostTime } from '../vmm/machine/host-time.js';
 import type { VcpuThreadSetup } from '../vmm/machine/protocol.js';
-import { RemoteVcpu } from '../vmm/machine/vcpu-link.js';
+import { RemoteVcpu, TimedRemoteVcpu } from '../vmm/machine/vcpu-link.js';
 import { interruptThread } from './kick-signal.js';
 
 /** The thread of one further vCPU: runs it until it is told to stop; its exits go to the machine worker. */
 const setup = workerData as VcpuThreadSetup;
 const doorbell = new Doorbell(setup.doorbell);
-const remote = new RemoteVcpu(setup.link, new Doorbell(setup.machineDoorbell, interruptThread));
+const Remote = setup.recorded ? TimedRemoteVcpu : RemoteVcpu;
+const remote = new Remote(setup.link, new Doorbell(setup.machineDoorbell, interruptThread));
 
 try {
   // Before anything touches the vCPU: the machine may have ended already.

@@ -2,6 +2,8 @@ import type { MachineClock } from './clock.js';
 import type { AccessSize } from './device.js';
 import type { InstructionTime } from './instruction-time.js';
 import type { GuestMemory } from './memory/guest-memory.js';
+import type { PagingRegisters } from './memory/translate.js';
+import type { ExitObserver } from './exit-observer.js';
 import type { VcpuActivity, VcpuState } from './vcpu-state.js';
 
 /** Why {@link Vm.run} returned. */
@@ -45,6 +47,17 @@ export interface VcpuPort {
   activity(): VcpuActivity;
   /** RFLAGS.IF: whether an interrupt can wake it from HLT. */
   interruptsEnabled(): boolean;
+  /** What its call stack is found by, also while an exit of its is being served. */
+  frameState(): FrameState;
+}
+
+/** The registers that a call stack is found by. */
+export interface FrameState {
+  readonly rbp: bigint;
+  readonly rsp: bigint;
+  readonly system: PagingRegisters;
+  /** It executes 64-bit code. */
+  readonly wide: boolean;
 }
 
 /** An exit that the accelerator or the machine cannot serve, with what a person needs to understand it. */
@@ -78,6 +91,14 @@ export interface Vm {
   exposeRegisters(on: boolean): void;
   /** RIP of the exit that is being served, while registers are exposed. */
   rip(): bigint;
+  /** The same without an object for it. @param to low and high half */
+  copyRip(to: Uint32Array): void;
+  /** For a write, RIP may be that of the next instruction. */
+  readonly writesMayAdvanceRip: boolean;
+  /** The vCPU whose exit is being served by `run`. */
+  readonly running: number;
+  /** Tells `observer` when this thread enters and leaves the guest, from now on or, for `undefined`, no more. Not during `run`. */
+  observe(observer: ExitObserver | undefined): void;
   /** Exits served by `run()` since the start. */
   readonly exits: number;
   /** Instructions that all vCPUs have finished; `undefined` where the accelerator does not count. */

@@ -3,6 +3,7 @@ import type { ExitHandlers, StopReason, VcpuFailure } from '../accelerator.js';
 import type { MachineClock } from '../clock.js';
 import type { AccessSize } from '../device.js';
 import { Doorbell } from '../doorbell.js';
+import type { ExitObserver, ObservedExit } from '../exit-observer.js';
 import { offsetOf } from '../layout.js';
 import { DeadlineTimer, kickTarget } from '../../host/kick-signal.js';
 import { errno, mapShared, strerror, type Mapping } from '../../host/libc.js';
@@ -55,6 +56,8 @@ export class KvmVcpu {
   intr = false;
 
   private readonly access: VcpuAccess;
+  /** By which the guest is entered: `access`, or an observer before it. */
+  private entry: Pick<VcpuAccess, 'enter'>;
   private readonly mapping: Mapping;
   private readonly page: DataView;
   private readonly bytes: Uint8Array;
@@ -69,6 +72,7 @@ export class KvmVcpu {
   ) {
     this.index = handle.index;
     this.access = new VcpuAccess(handle.fd, handle.xcrs);
+    this.entry = this.access;
     const mapping = mapShared(handle.fd, handle.runSize);
     if (!mapping) throw KvmError.ofCall('mmap of a vCPU');
     this.mapping = mapping;
@@ -85,7 +89,7 @@ export class KvmVcpu {
   }
 
   run(deadlineNs: number): StopReason {
-    const { page, clock, access, doorbell } = this;
+    const { page, clock, entry, doorbell } = this;
     const before = this.exits;
     this.arm(deadlineNs);
     for (;;) {
@@ -94,7 +98,7 @@ export class KvmVcpu {
       // After the byte is cleared: a ring from here on sets it again.
       if (doorbell.rung) return 'kicked';
       this.offerPicInterrupt();
-      const entered = access.enter();
+      const entered = entry.enter();
       clock.tick();
       if (entered < 0) {
         const error = errno();
@@ -136,6 +140,17 @@ export class KvmVcpu {
   /** RIP of the current exit while registers are exposed. */
   rip(): bigint {
     return this.page.getBigUint64(RIP, true);
+  }
+
+  /** The same without an object for it. @param to low and high half */
+  copyRip(to: Uint32Array): void {
+    to[0] = this.page.getUint32(RIP, true);
+    to[1] = this.page.getUint32(RIP + 4, true);
+  }
+
+  /** Tells `observer` of each entry into the guest and each exit, or nobody. */
+  observe(observer: ExitObserver | undefined): void {
+    this.entry = observer ? new ObservedEntry(this.access, this.page, observer) : this.access;
   }
 
   /** No host timer of this vCPU goes off until the next `run()`. */
@@ -211,6 +226,35 @@ export class KvmVcpu {
     }
   }
 }
+
+/** Stands between the run loop and KVM_RUN while somebody wants to know of exits. */
+class ObservedEntry implements Pick<VcpuAccess, 'enter'> {
+  constructor(
+    private readonly access: VcpuAccess,
+    private readonly page: DataView,
+    private readonly observer: ExitObserver,
+  ) {}
+
+  enter(): number {
+    this.observer.entering();
+    const entered = this.access.enter();
+    this.observer.left(
+      entered < 0 ? 'signal' : (OBSERVED[this.page.getUint32(EXIT_REASON, true)] ?? 'failure'),
+    );
+    return entered;
+  }
+}
+
+/** What observers call exits that do not end the run. */
+const OBSERVED: readonly (ObservedExit | undefined)[] = Object.assign([] as (ObservedExit | undefined)[], {
+  [KvmExit.IO]: 'io',
+  [KvmExit.MMIO]: 'mmio',
+  [KvmExit.IOAPIC_EOI]: 'eoi',
+  [KvmExit.IRQ_WINDOW_OPEN]: 'interrupt-window',
+  [KvmExit.INTR]: 'signal',
+  [KvmExit.SHUTDOWN]: 'shutdown',
+  [KvmExit.DEBUG]: 'debug',
+});
 
 function load(page: DataView, at: number, size: AccessSize): number {
   if (size === 1) return page.getUint8(at);

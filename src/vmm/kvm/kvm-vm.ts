@@ -2,6 +2,7 @@ import { ConfigError } from '../../errors.js';
 import { addressOf, close, errno, ioctl, ioctlStruct } from '../../host/libc.js';
 import type { ExitHandlers, MsiMessage, StopReason, VcpuFailure, Vm, VmOptions } from '../accelerator.js';
 import { Doorbell } from '../doorbell.js';
+import type { ExitObserver } from '../exit-observer.js';
 import { asBuffer, offsetOf } from '../layout.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 import * as k from './constants.js';
@@ -87,6 +88,18 @@ export class KvmVm implements Vm {
 
   rip(): bigint {
     return this.first.rip();
+  }
+
+  copyRip(to: Uint32Array): void {
+    this.first.copyRip(to);
+  }
+
+  /** KVM's emulator is through with an instruction that writes when it exits; its fast path for OUT is not. */
+  readonly writesMayAdvanceRip = true;
+  readonly running = 0;
+
+  observe(observer: ExitObserver | undefined): void {
+    this.first.observe(observer);
   }
 
   signalMsi(address: number, data: number): void {

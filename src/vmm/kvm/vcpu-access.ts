@@ -1,6 +1,7 @@
 import { ioctl, ioctlStruct } from '../../host/libc.js';
 import { asBuffer } from '../layout.js';
 import { STATE_MSRS } from '../state-msrs.js';
+import type { FrameState } from '../accelerator.js';
 import type { ExtendedState, VcpuActivity, VcpuState } from '../vcpu-state.js';
 import * as k from './constants.js';
 import { KvmError } from './kvm-error.js';
@@ -13,6 +14,8 @@ interface Codec<T> {
   decode(buffer: Uint8Array, offset?: number): T;
   encode(value: T, buffer: Uint8Array, offset?: number): number;
 }
+
+const EFER_LMA = 1n << 10n;
 
 /** XCR0 of a processor that has nothing beyond x87 and SSE (Intel SDM vol. 1, 13.3). */
 const X87_AND_SSE = 3n;
@@ -63,6 +66,12 @@ export class VcpuAccess {
   /** Only bit 9, IF, of RFLAGS counts for what may wake a halted CPU. */
   interruptsEnabled(): boolean {
     return (this.get('KVM_GET_REGS', k.KVM_GET_REGS, structs.kvmRegs).rflags & 0x200n) !== 0n;
+  }
+
+  frameState(): FrameState {
+    const { rbp, rsp } = this.get('KVM_GET_REGS', k.KVM_GET_REGS, structs.kvmRegs);
+    const system = this.get('KVM_GET_SREGS', k.KVM_GET_SREGS, structs.kvmSregs);
+    return { rbp, rsp, system, wide: (system.efer & EFER_LMA) !== 0n && system.cs.l !== 0 };
   }
 
   setCpuid(entries: readonly structs.KvmCpuidEntry[]): void {

@@ -56,6 +56,9 @@ export interface BoardOptions {
   readonly parts: BoardParts;
 }
 
+/** The local APICs, as interrupt controllers reach them. */
+export type InterruptTarget = Pick<Vm, 'signalMsi' | 'setIntr' | 'setIoapicRoutes'>;
+
 /** The mainboard of a PC or of a microvm: its buses, its interrupt wiring and its devices. */
 export class Board implements DeviceContext, PciHost {
   readonly memory: GuestMemory;
@@ -70,7 +73,7 @@ export class Board implements DeviceContext, PciHost {
   private readonly devices = new Map<string, Device>();
   private readonly router: InterruptRouter;
   private readonly freeMmioSlots: MmioSlot[];
-  private vm: Vm | undefined;
+  private vm: InterruptTarget | undefined;
 
   constructor(options: BoardOptions) {
     const { memory, clock, power, serial, debugConsole, parts } = options;
@@ -113,7 +116,7 @@ export class Board implements DeviceContext, PciHost {
   }
 
   /** Gives the interrupt controllers their way to the local APICs. */
-  connect(vm: Vm): void {
+  connect(vm: InterruptTarget): void {
     this.vm = vm;
   }
 

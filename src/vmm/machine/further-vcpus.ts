@@ -17,12 +17,14 @@ export class FurtherVcpus {
     vcpus: readonly KvmVcpuHandle[],
     private readonly machineDoorbell: Doorbell,
     interrupt: Interrupter,
+    recorded = false,
   ) {
     this.setups = vcpus.map(vcpu => ({
       ...vcpu,
       machineDoorbell: machineDoorbell.buffer,
       link: VcpuLink.allocate(),
       done: Latch.allocate(),
+      recorded,
     }));
     this.links = this.setups.map(
       ({ index, link, doorbell }) => new VcpuLink(index, link, new Doorbell(doorbell, interrupt)),

@@ -14,6 +14,7 @@ import { InstructionTime } from '../instruction-time.js';
 import { GuestMemory } from '../memory/guest-memory.js';
 import { PowerSwitch } from '../power-switch.js';
 import { seededRandom } from '../seeded-random.js';
+import { MachineRecording, type RecordingSetup } from '../../profile/machine-recording.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { Board, type DeviceContext } from './board.js';
 import { ConsoleDevice } from './console-device.js';
@@ -78,6 +79,7 @@ export class MachineWorker {
   private readonly disks: BlockBackend[] = [];
   private consoles: ConsoleDevice | undefined;
   private probes: readonly InstalledProbe[] = [];
+  private recording: MachineRecording | undefined;
   private vm!: Vm;
   private further!: FurtherVcpus;
   /** The vCPU whose exit is being served. */
@@ -133,9 +135,10 @@ export class MachineWorker {
       ...(this.icount && { icount: this.icount }),
       ...(setup.icount && { random: seededRandom(setup.icount.seed) }),
     });
-    this.board.connect(this.vm);
     const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
-    this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt);
+    this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt, setup.recording !== undefined);
+    if (setup.recording) this.recording = this.newRecording(setup.recording);
+    this.board.connect(this.recording?.interrupted(this.vm) ?? this.vm);
     try {
       host.post({ type: 'ready', vcpus: this.further.setups });
 
@@ -175,8 +178,9 @@ export class MachineWorker {
     const { vm, clock, doorbell, power, icount } = this;
     this.enterKernel(boot);
     this.time.start();
+    this.recording?.begin();
     runLoop({
-      vm,
+      vm: this.recording?.runner(vm) ?? vm,
       clock,
       doorbell,
       power,
@@ -188,6 +192,7 @@ export class MachineWorker {
     this.time.stop();
     this.vm.rest();
     this.further.park(() => this.serveVcpus());
+    this.recording?.end();
     this.flushProbes();
     const end = power.end!;
     this.host.post({
@@ -329,9 +334,24 @@ export class MachineWorker {
     return { id, filter, recorder: new ProbeRecorder(filter.registers ?? false, () => this.flushProbes()) };
   }
 
+  private newRecording(recording: RecordingSetup): MachineRecording {
+    const { vm, memory, board, host } = this;
+    const installed = new MachineRecording(recording, {
+      vm,
+      memory,
+      buses: board,
+      links: this.further.links,
+      serving: () => this.serving,
+      announce: () => host.post({ type: 'recorded' }),
+    });
+    vm.handlers = installed.handlers(board.dispatcher);
+    return installed;
+  }
+
   /** Puts the probes between the accelerator and the dispatcher, or takes them away when there are none. */
   private installProbes(): undefined {
-    const registers = this.probes.some(probe => probe.filter.registers);
+    const registers =
+      this.recording !== undefined || this.probes.some(probe => probe.filter.registers === true);
     const context = {
       vcpu: () => this.serving,
       rip: () => (this.serving === 0 ? this.vm.rip() : this.further.links[this.serving - 1].rip()),
@@ -340,10 +360,11 @@ export class MachineWorker {
       this.vm.exposeRegisters(registers);
       for (const link of this.further.links) link.exposeRegisters(registers);
     });
-    this.vm.handlers = this.probes.reduce(
+    const probed = this.probes.reduce(
       (inner, { filter, recorder }) => new ProbedDispatcher(inner, this.board, filter, context, recorder),
       this.board.dispatcher as Vm['handlers'],
     );
+    this.vm.handlers = this.recording?.handlers(probed) ?? probed;
     return undefined;
   }
 

@@ -3,6 +3,10 @@ import { COM_PORTS } from '../../devices/legacy/uart16550.js';
 import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
 import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
+import type { RecordingSetup } from '../../profile/machine-recording.js';
+import type { RecordingOptions } from '../../profile/recording-options.js';
+import { RecordMemory } from '../../profile/record-memory.js';
+import { Recording } from '../../profile/recording.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
@@ -103,6 +107,8 @@ export class Machine {
   private closing: Promise<void> | undefined;
   private readonly forgetExit: () => void;
   private readonly interrupt: Interrupter | undefined;
+  /** What is recorded of the run, where the options ask for it. */
+  readonly recording: Recording | undefined;
 
   private constructor(
     private readonly options: CheckedOptions,
@@ -136,6 +142,7 @@ export class Machine {
           post: event => this.post({ type: 'console', port, event }),
         }),
     );
+    this.recording = options.recording && new Recording(RecordMemory.allocate());
     const reply = new RemoteReply(RemoteReply.allocate());
     this.custom = new CustomDevices(options.devices ?? [], memory, reply, message => this.post(message));
     this.worker = host.startMachine({
@@ -157,6 +164,7 @@ export class Machine {
       consoles: consoleSetups,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
+      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording) }),
       done: this.done[0].buffer,
     });
     this.worker.onMessage(message => this.receive(message));
@@ -236,6 +244,7 @@ export class Machine {
       input: this.serialPorts.map(port => port.takePending()),
       consoleInput: this.consoles.map(port => port.takePending()),
     };
+    this.recording?.start();
     this.post({ type: 'run', boot: this.bootState!, ...input });
     this.watch();
     return this.finished.promise;
@@ -375,6 +384,9 @@ export class Machine {
       case 'refusal':
         this.takeQuery(message.id)?.reject(reviveError(message.error));
         break;
+      case 'recorded':
+        this.recording?.drain();
+        break;
       case 'probe':
         this.observe(message);
         break;
@@ -411,6 +423,7 @@ export class Machine {
   private end(message: Extract<FromWorker, { type: 'ended' }>): void {
     const { end, exits, instructions, elapsedMs, unclaimed } = message;
     if (this.phase === 'running') this.phase = 'ended';
+    this.recording?.finish();
     for (const port of this.ports) port.end();
     if (this.failure) this.finished.reject(this.failure);
     else
@@ -462,6 +475,7 @@ export class Machine {
   /** The run is to end now: the guest must not wait for a consumer of its output or for a caller's device. */
   private releaseGuest(): void {
     for (const port of this.ports) port.release();
+    this.recording?.release();
     this.custom.release();
   }
 
@@ -496,6 +510,13 @@ export class Machine {
     const deadline = performance.now() + LAST_WAIT_MS;
     for (const latch of this.done) latch.wait(deadline - performance.now());
   }
+}
+
+function recordingSetup(
+  { stacks = 'sampled', lossless = false, samplePeriod = 0 }: RecordingOptions,
+  { buffer }: Recording,
+): RecordingSetup {
+  return { buffer, stacks, lossless, samplePeriod };
 }
 
 interface MachineParts {

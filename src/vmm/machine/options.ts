@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors.js';
+import { checkRecording, type RecordingOptions } from '../../profile/recording-options.js';
 import { BOOT_PROTOCOLS, type BootProtocolName } from '../boot/protocol.js';
 import type { AccessSize, IrqLine } from '../device.js';
 import {
@@ -97,6 +98,8 @@ export interface MachineOptions {
   /** Ports of the guest's virtio console device: `machine.consoles`. */
   readonly consoles?: readonly ConsoleOption[];
   readonly devices?: readonly DeviceOption[];
+  /** Records every exit, for `machine.recording`. */
+  readonly recording?: RecordingOptions;
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
   /** Ends the run when the first serial port's output matches. */
@@ -168,6 +171,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT))
     throw new ConfigError(`timeout must be between 1 and ${MAX_TIMEOUT} ms, not ${timeoutMs}`, { timeoutMs });
   options.devices?.forEach(checkDevice);
+  checkRecording(options);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
   const { pci, ...rest } = options;
   const machine = typeof options.machine === 'object' ? options.machine : { type: options.machine ?? 'pc' };

@@ -11,6 +11,7 @@ import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { BoardParts } from './machine-parts.js';
 import type { VirtioInterface } from './virtio-interface.js';
 import type { RunEnd } from '../run-result.js';
+import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 
 /** Accelerators by the names that `--accel` takes. */
@@ -64,6 +65,8 @@ export interface WorkerSetup {
   readonly remoteReply: SharedArrayBuffer;
   /** Limits the batches of probe events that are under way to {@link MAX_PROBE_BATCHES}. */
   readonly probeFlow: SharedArrayBuffer;
+  /** Exits are recorded. */
+  readonly recording?: RecordingSetup;
   /** A latch that the thread opens when it is through with all native code. */
   readonly done: SharedArrayBuffer;
 }
@@ -126,6 +129,8 @@ export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: SerializedError }
   | { readonly type: 'probe'; readonly id: number; readonly batch: ProbeBatch }
+  /** The ring of recorded events is half full. */
+  | { readonly type: 'recorded' }
   | RemoteAccess
   | {
       readonly type: 'ended';
@@ -150,6 +155,8 @@ export interface RemoteAccess {
 
 /** What the thread of one further vCPU starts with. */
 export interface VcpuThreadSetup extends KvmVcpuHandle {
+  /** Its exits are recorded. */
+  readonly recorded: boolean;
   readonly machineDoorbell: SharedArrayBuffer;
   readonly link: SharedArrayBuffer;
   /** A latch that the thread opens when it is through with all native code. */

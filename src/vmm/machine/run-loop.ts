@@ -9,7 +9,7 @@ const SHORT_SLICE = 10e6;
 const LONG_SLICE = 1e9;
 
 export interface RunLoopOptions {
-  readonly vm: Vm;
+  readonly vm: Pick<Vm, 'run' | 'exits' | 'failure'>;
   readonly clock: MachineClock;
   readonly doorbell: Doorbell;
   readonly power: PowerSwitch;

@@ -1,6 +1,7 @@
 import type { ExitHandlers, StopReason, VcpuFailure } from '../accelerator.js';
 import type { AccessSize } from '../device.js';
 import { Doorbell } from '../doorbell.js';
+import type { ObservedExit } from '../exit-observer.js';
 
 /**
  * The shared block between the machine worker and the thread of one further vCPU: 32-bit words, then text.
@@ -11,6 +12,7 @@ import { Doorbell } from '../doorbell.js';
  *   end            STOP_REASON TEXT_LENGTH, text              why the vCPU cannot go on
  *   other          EXITS served, EXPOSE registers to probes
  * ```
+ * Behind them, for recordings, two doubles: the time in the guest before the exit, and how long the exit before took, in ns.
  */
 const STATE = 0;
 const KIND = 1;
@@ -29,6 +31,10 @@ const EXPOSE = 13;
 const WORDS = 16;
 const TEXT = WORDS * 4;
 const TEXT_SIZE = 2048;
+const TIMES = TEXT + TEXT_SIZE;
+const GUEST_NS = 0;
+const WAITED_NS = 1;
+const TIME_COUNT = 2;
 /** Characters of a reason that fit whatever they are: as JSON in UTF-8 one takes at most six bytes. */
 const MAX_REASON = 300;
 
@@ -147,7 +153,7 @@ export class RemoteVcpu implements ExitHandlers {
     if (Atomics.exchange(this.words, PHASE, phase) !== phase) this.machine.ring();
   }
 
-  private ask(kind: number, address: number, size: AccessSize, value: number): number {
+  protected ask(kind: number, address: number, size: AccessSize, value: number): number {
     const { words } = this;
     words[KIND] = kind;
     words[SIZE] = size;
@@ -166,10 +172,31 @@ export class RemoteVcpu implements ExitHandlers {
   }
 }
 
+/** The same, with the times that a recording wants of each exit. */
+export class TimedRemoteVcpu extends RemoteVcpu {
+  private readonly times: Float64Array;
+  private entered = performance.now();
+
+  constructor(buffer: SharedArrayBuffer, machine: Doorbell) {
+    super(buffer, machine);
+    this.times = new Float64Array(buffer, TIMES, TIME_COUNT);
+  }
+
+  protected override ask(kind: number, address: number, size: AccessSize, value: number): number {
+    const asked = performance.now();
+    this.times[GUEST_NS] = (asked - this.entered) * 1e6;
+    const answer = super.ask(kind, address, size, value);
+    this.entered = performance.now();
+    this.times[WAITED_NS] = (this.entered - asked) * 1e6;
+    return answer;
+  }
+}
+
 /** The machine worker's side of one further vCPU. */
 export class VcpuLink {
   private readonly words: Int32Array;
   private readonly text: Uint8Array;
+  private readonly times: Float64Array;
 
   /** @param doorbell the vCPU thread's */
   constructor(
@@ -179,10 +206,11 @@ export class VcpuLink {
   ) {
     this.words = new Int32Array(buffer, 0, WORDS);
     this.text = new Uint8Array(buffer, TEXT, TEXT_SIZE);
+    this.times = new Float64Array(buffer, TIMES, TIME_COUNT);
   }
 
   static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer(TEXT + TEXT_SIZE);
+    return new SharedArrayBuffer(TIMES + TIME_COUNT * Float64Array.BYTES_PER_ELEMENT);
   }
 
   /** Serves the exit that waits, if one does. True when one did. */
@@ -209,6 +237,29 @@ export class VcpuLink {
   /** RIP of the exit that is being served. */
   rip(): bigint {
     return (BigInt(this.words[RIP_HIGH] >>> 0) << 32n) | BigInt(this.words[RIP_LOW] >>> 0);
+  }
+
+  /** The same without an object for it. @param to low and high half */
+  copyRip(to: Uint32Array): void {
+    to[0] = this.words[RIP_LOW];
+    to[1] = this.words[RIP_HIGH];
+  }
+
+  /** What kind of exit is being served. */
+  get exit(): ObservedExit {
+    const kind = this.words[KIND];
+    if (kind === EOI) return 'eoi';
+    return kind === MMIO_READ || kind === MMIO_WRITE ? 'mmio' : 'io';
+  }
+
+  /** Time in the guest before the exit that is being served, in a machine that is recorded. */
+  get guestNs(): number {
+    return this.times[GUEST_NS];
+  }
+
+  /** How long the vCPU waited in its exit before. */
+  get waitedNs(): number {
+    return this.times[WAITED_NS];
   }
 
   get exits(): number {

@@ -11,12 +11,15 @@ const PRESENT = 1n;
 const LARGE = 1n << 7n;
 const ADDRESS = 0x000f_ffff_ffff_f000n;
 
+/** The registers that address translation depends on. */
+export type PagingRegisters = Pick<SystemRegisters, 'cr0' | 'cr3' | 'cr4' | 'efer'>;
+
 /**
  * Where a linear address lies in guest physical memory, by the guest's own page tables (Intel SDM vol. 3, 4.3–4.5),
  * for debuggers and reports: permissions are not looked at and no accessed bit is set.
  * @returns `undefined` when the address is not mapped
  */
-export function translate(memory: GuestMemory, system: SystemRegisters, linear: bigint): number | undefined {
+export function translate(memory: GuestMemory, system: PagingRegisters, linear: bigint): number | undefined {
   const { cr0, cr3, cr4, efer } = system;
   if ((cr0 & CR0_PG) === 0n) return Number(linear & 0xffff_ffffn);
   if ((efer & EFER_LMA) !== 0n) {
@@ -71,7 +74,7 @@ function readEntry(memory: GuestMemory, gpa: bigint, size: 4 | 8): bigint | unde
 /** As many of `size` bytes at a linear address as are mapped, without a gap from the first. */
 export function readLinear(
   memory: GuestMemory,
-  system: SystemRegisters,
+  system: PagingRegisters,
   linear: bigint,
   size: number,
 ): Uint8Array {

@@ -115,5 +115,6 @@ export function vcpuSetup(index: number): VcpuThreadSetup {
     machineDoorbell: Doorbell.allocate(),
     link: VcpuLink.allocate(),
     done: Latch.allocate(),
+    recorded: false,
   };
 }

@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ByteReader } from '../../../src/profile/byte-reader.js';
+import { ByteWriter } from '../../../src/profile/byte-writer.js';
+import type { PointTotals, ProfileEnd, ProfileEvent, ProfileMeta } from '../../../src/profile/format.js';
+import { readProfile } from '../../../src/profile/profile-reader.js';
+import { ProfileWriter } from '../../../src/profile/profile-writer.js';
+
+const META: ProfileMeta = {
+  tsvmm: '0.1.0',
+  created: '2026-11-28T12:00:00.000Z',
+  kernel: 'kernel.elf',
+  commandLine: 'a=1 ä',
+  bootProtocol: 'pvh',
+  accelerator: 'wasm',
+  cpus: 2,
+  memoryBytes: 2 ** 28,
+  icount: false,
+  stacks: 'sampled',
+  samplePeriod: 0,
+};
+
+const END: ProfileEnd = {
+  reason: 'exit',
+  status: 0,
+  wallNs: 123_456_789_012,
+  exits: 2,
+  lostEvents: 0,
+  mergedExits: 0,
+  notes: ['no symbols'],
+};
+
+const TOTALS: PointTotals[] = [
+  { count: 2, guestNs: 2 ** 50, hostNs: 7, maxHostNs: 5, histogram: new Map([[2, 1], [6, 1]]) },
+  { count: 1, guestNs: 0, hostNs: 2 ** 40, maxHostNs: 2 ** 40, histogram: new Map([[127, 1]]) },
+]; // prettier-ignore
+
+const EVENTS: ProfileEvent[] = [
+  { kind: 'milestone', time: -5_000_000, name: 'VMM start' },
+  { kind: 'exit', time: 100, point: 0, guestNs: 100, hostNs: 2, value: 0xffff_ffff, stack: undefined },
+  { kind: 'interrupt', time: 150, how: 'msi', vector: 255, destination: 3 },
+  { kind: 'exit', time: 110, point: 1, guestNs: 10, hostNs: 2 ** 40, value: 0, stack: 1 },
+  { kind: 'request', time: 20, durationNs: 2 ** 33, name: 'virtio-blk0 read' },
+];
+
+/** A file with everything in it, as its pieces. */
+function example(): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  const writer = new ProfileWriter(bytes => pieces.push(bytes));
+  writer.begin(META);
+  writer.site({
+    reason: 'pio',
+    direction: 'write',
+    size: 1,
+    address: 0x3f8,
+    device: 'com1',
+    register: 'THR',
+  });
+  writer.point({ site: 0, vcpu: 1, rip: 0xffff_ffff_8100_0000n, after: true });
+  writer.event(EVENTS[0]);
+  writer.event(EVENTS[1]);
+  writer.flush();
+  writer.site({ reason: 'mmio', direction: 'read', size: 4, address: 2 ** 45, device: '', register: '' });
+  writer.point({ site: 1, vcpu: 0, rip: 0n, after: false });
+  writer.stack([]);
+  writer.stack([1n, 0xffff_ffff_ffff_ffffn]);
+  for (const event of EVENTS.slice(2)) writer.event(event);
+  writer.flush();
+  writer.totals(TOTALS);
+  writer.stackTotals([{ point: 1, stack: 1, count: 1, guestNs: 0, hostNs: 2 ** 40 }]);
+  writer.samples([{ vcpu: 1, stack: 1, count: 77 }]);
+  writer.counters(new Map([['page faults', 5]]));
+  writer.symbols({
+    images: [{ path: '/lib/x.so', bias: 0xffff_8000_0000_0000n, buildId: 'ab' }],
+    symbols: new Map([
+      [0xffff_ffff_80ff_ffffn, { name: 'f(int)', linkage: '_Z1fi', offset: 4, image: 'x.so', file: 'f.cc', line: 9 }],
+    ]),
+  }); // prettier-ignore
+  writer.end(END);
+  return pieces;
+}
+
+describe('a profile', () => {
+  test('is read as it was written', () => {
+    const profile = readProfile(Buffer.concat(example()));
+    expect(profile).toMatchObject({ version: 1, meta: META, end: END, totals: TOTALS });
+    expect(profile.points).toEqual([
+      {
+        site: { reason: 'pio', direction: 'write', size: 1, address: 0x3f8, device: 'com1', register: 'THR' },
+        vcpu: 1,
+        rip: 0xffff_ffff_8100_0000n,
+        after: true,
+      },
+      {
+        site: { reason: 'mmio', direction: 'read', size: 4, address: 2 ** 45, device: '', register: '' },
+        vcpu: 0,
+        rip: 0n,
+        after: false,
+      },
+    ]);
+    expect(profile.stacks).toEqual([[], [1n, 0xffff_ffff_ffff_ffffn]]);
+    expect([...profile.events()]).toEqual(EVENTS);
+    expect([...profile.events()]).toEqual(EVENTS);
+    expect(profile.stackTotals).toEqual([{ point: 1, stack: 1, count: 1, guestNs: 0, hostNs: 2 ** 40 }]);
+    expect(profile.samples).toEqual([{ vcpu: 1, stack: 1, count: 77 }]);
+    expect(profile.counters).toEqual(new Map([['page faults', 5]]));
+    expect(profile.images).toEqual([{ path: '/lib/x.so', bias: 0xffff_8000_0000_0000n, buildId: 'ab' }]);
+    expect(profile.symbols.get(0xffff_ffff_80ff_ffffn)).toEqual({
+      name: 'f(int)',
+      linkage: '_Z1fi',
+      offset: 4,
+      image: 'x.so',
+      file: 'f.cc',
+      line: 9,
+    });
+  });
+
+  test('that was cut off anywhere is read as far as it is whole, with totals from its events', () => {
+    const whole = Buffer.concat(example());
+    const meta = Buffer.concat(example().slice(0, 2)).length;
+    for (let size = meta; size < whole.length; size++) {
+      const profile = readProfile(whole.subarray(0, size));
+      expect(profile.end).toBeUndefined();
+      const exits = [...profile.events()].filter(event => event.kind === 'exit');
+      const counted = profile.totals.reduce((sum, { count }) => sum + count, 0);
+      // Two exits of the log, three in the totals of this made-up file.
+      expect([exits.length, 3]).toContain(counted);
+    }
+  });
+
+  test('with a chunk of a later tsvmm is read', () => {
+    const [header, ...rest] = example();
+    const chunk = new ByteWriter().raw(Buffer.from('NEW!')).u32(3).raw(Buffer.from('abc')).take();
+    const profile = readProfile(Buffer.concat([header, ...rest.slice(0, -1), chunk, rest.at(-1)!]));
+    expect(profile.end).toEqual(END);
+  });
+
+  test('is refused where it is none, of another version or damaged', () => {
+    expect(() => readProfile(Buffer.from('hello'))).toThrow('not a profile');
+    const [header, meta, ...rest] = example();
+    const later = Buffer.concat([header, meta]);
+    later.writeUInt32LE(2, 8);
+    expect(() => readProfile(later)).toThrow('version 2');
+    expect(() => readProfile(header)).toThrow('before it says what was recorded');
+    // Without its strings, sites and points.
+    expect(() => readProfile(Buffer.concat([header, meta, rest.at(-6)!]))).toThrow('unknown points');
+  });
+
+  test('with random damage is read or refused, and nothing else', () => {
+    const whole = Buffer.concat(example());
+    fc.assert(
+      fc.property(fc.integer({ min: 8, max: whole.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = Buffer.from(whole);
+        damaged[at] ^= flip;
+        try {
+          const profile = readProfile(damaged);
+          for (const event of profile.events()) expect(event.kind).toBeTypeOf('string');
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'PROFILE' });
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  }); // prettier-ignore
+});
+
+describe('numbers', () => {
+  test('come back, from 0 to 2^53−1 and on both sides of 0', () => {
+    fc.assert(
+      fc.property(
+        fc.maxSafeNat(),
+        fc.integer({ min: -(2 ** 52), max: 2 ** 52 - 1 }),
+        fc.string(),
+        (n, s, text) => {
+          const bytes = new ByteWriter().varint(n).signed(s).text(text).take();
+          const reader = new ByteReader(bytes);
+          expect([reader.varint(), reader.signed(), reader.text()]).toEqual([n, s, text]);
+          expect(reader.atEnd).toBe(true);
+        },
+      ),
+    );
+  });
+});
