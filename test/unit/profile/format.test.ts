@@ -159,7 +159,7 @@ describe('a profile', () => {
           expect(error).toMatchObject({ code: 'PROFILE' });
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   }); // prettier-ignore
 });
