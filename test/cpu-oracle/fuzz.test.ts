@@ -25,10 +25,11 @@ it.runIf(seconds > 0)(
     let round = 0;
     for (; performance.now() < end && round * CASES < limit; round++) {
       const [name, compare] = CAMPAIGNS[round % CAMPAIGNS.length];
-      const before = found.length;
-      found.push(...compare({ native, core, seed: seed + round, cases: CASES }));
+      const differing = compare({ native, core, seed: seed + round, cases: CASES });
       counts.set(name, (counts.get(name) ?? 0) + CASES);
-      if (found.length > before) console.log(`${name}: ${found.length - before} differences`);
+      for (const mismatch of differing)
+        console.log(`seed ${seed + round}, ${name}: ${describeMismatch(mismatch)}`);
+      found.push(...differing);
     }
     const each = [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
     console.log(`${round * CASES} cases from seed ${seed} (${each}): ${found.length} differences`);
