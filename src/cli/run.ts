@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
-import { ACCELERATORS } from '../vmm/machine/protocol.js';
+import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
 import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
@@ -23,7 +24,7 @@ import {
 import { checkDistinct, checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
 interface RunFlags {
-  readonly accel: MachineOptions['accel'] & string;
+  readonly accel: 'auto' | AcceleratorName;
   readonly memory: number;
   readonly cpus: number;
   readonly append?: string;
@@ -175,7 +176,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
-  warmUpMachineThread();
+  warmUpMachineThread({ accelerator: likelyAccelerator(flags) });
   try {
     const { runMachine } = await import('./run-machine.js');
     await runMachine(
@@ -186,6 +187,13 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
   } finally {
     await dismissMachineThread();
   }
+}
+
+/** What is certain before anything has been measured. */
+function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorName | undefined {
+  if (accel !== 'auto') return accel;
+  if (icount) return 'wasm';
+  return kvmDevice === undefined && !existsSync(KVM_DEVICE) ? 'wasm' : undefined;
 }
 
 function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {

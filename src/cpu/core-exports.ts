@@ -68,6 +68,11 @@ export class Core {
   }
 }
 
+/** Compiles the core, once a thread. */
+export function prepareCore(): void {
+  compiled();
+}
+
 let module: WebAssembly.Module | undefined;
 
 function compiled(): WebAssembly.Module {

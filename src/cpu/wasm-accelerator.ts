@@ -1,5 +1,6 @@
 import { AcceleratorError, ConfigError } from '../errors.js';
 import type { Accelerator, VmOptions } from '../vmm/accelerator.js';
+import { prepareCore } from './core-exports.js';
 import { RAM } from './core/layout.js';
 import { WASM_LIMITS } from './limits.js';
 import { WasmVm } from './wasm-vm.js';
@@ -10,6 +11,11 @@ export const CORE_RESERVE = RAM;
 /** A software x86-64 CPU: a core compiled to WebAssembly that decodes guest code into cached blocks. */
 export class WasmAccelerator implements Accelerator {
   readonly name = 'wasm';
+
+  /** Compiles the core ahead: the thread's first machine would wait for it. */
+  static prepare(): void {
+    prepareCore();
+  }
 
   /** @throws ConfigError for more RAM or vCPUs than the core can have */
   createVm(options: VmOptions): WasmVm {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { BlockFile } from '../block/backend.js';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
@@ -10,10 +10,13 @@ import type { DeviceContext } from '../vmm/machine/board.js';
 import { MachineWorker } from '../vmm/machine/machine-worker.js';
 import type { FromWorker, ToWorker, WorkerSetup } from '../vmm/machine/protocol.js';
 import { serializeError } from '../vmm/machine/serialize-error.js';
-import type { MachineThreadStart } from './machine-worker-thread.js';
+import type { MachineThreadPurpose, MachineThreadStart } from './machine-worker-thread.js';
 
 /** Kicks further vCPUs out of KVM. Native code is loaded with the accelerator that needs it. */
 let interruptThread: Interrupter | undefined;
+
+const { accelerator } = workerData as MachineThreadPurpose;
+if (accelerator === 'wasm') (await import('../cpu/wasm-accelerator.js')).WasmAccelerator.prepare();
 
 const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
 if (start) await serve(start);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker, type MessagePort } from 'node:worker_threads';
-import type { WorkerSetup } from '../vmm/machine/protocol.js';
+import type { AcceleratorName, WorkerSetup } from '../vmm/machine/protocol.js';
 import { THREAD_OPTIONS } from './thread-options.js';
 
 /** What the machine worker's thread begins with. */
@@ -11,12 +11,18 @@ export interface MachineThreadStart {
 
 let warm: Worker | undefined;
 
+/** What a machine worker's thread is started for, as far as that is known. */
+export interface MachineThreadPurpose {
+  /** Its code is loaded ahead. */
+  readonly accelerator?: AcceleratorName | undefined;
+}
+
 /**
  * Starts the thread of the next machine before there is one, so that it loads its code while the caller does something
  * else.
  */
-export function warmUpMachineThread(): void {
-  warm ??= startThread();
+export function warmUpMachineThread(purpose: MachineThreadPurpose = {}): void {
+  warm ??= startThread(purpose);
 }
 
 /**
@@ -33,12 +39,13 @@ export async function dismissMachineThread(): Promise<void> {
 
 /** A machine worker's thread; the one that was warmed up if there is one. */
 export function startMachineThread(start: MachineThreadStart): Worker {
-  const worker = warm ?? startThread();
+  const worker = warm ?? startThread({});
   warm = undefined;
   worker.postMessage(start, [start.port]);
   return worker;
 }
 
-function startThread(): Worker {
-  return new Worker(new URL('./machine-thread.js', import.meta.url), THREAD_OPTIONS);
+function startThread(purpose: MachineThreadPurpose): Worker {
+  const url = new URL('./machine-thread.js', import.meta.url);
+  return new Worker(url, { workerData: purpose, ...THREAD_OPTIONS });
 }

@@ -32,6 +32,10 @@ function refuse(segment: usize): void { raiseWithCode(segment == L.SS ? Vector.S
 
 /** The linear address for the stack at `offset` (already cut to SS.B) outside 64-bit mode. */
 export function stackLinear(offset: u32, bytes: u32, writes: bool): u64 {
-  if (load<u32>(L.MODE) & Mode.FLAT) return <u64>offset;
+  if (load<u32>(L.MODE) & Mode.FLAT) {
+    // Of instructions with an operand in another segment, too.
+    if (<u64>offset + bytes > 0x1_0000_0000) refuse(L.SS);
+    return <u64>offset;
+  }
   return segmentLinear(L.SS, offset, bytes, writes);
 }
