@@ -1,5 +1,6 @@
 // Exercises the interrupt controllers: PIC, IOAPIC, local APIC. Sources are the PIT (edges) and the UART's transmitter
-// interrupt (a level that the guest raises and lowers at will).
+// interrupt (a level that the guest raises and lowers at will). With end=hang it stays as it is then, with interrupts on.
+#include "lib/args.h"
 #include "lib/boot.h"
 #include "lib/check.h"
 #include "lib/cpu.h"
@@ -309,7 +310,7 @@ static void check_lapic(void)
 
 void kmain(const struct boot_info *boot)
 {
-  (void)boot;
+  struct text end;
   idt_init();
   pic_init();
   lapic_enable();
@@ -322,5 +323,12 @@ void kmain(const struct boot_info *boot)
   check_ioapic_edge();
   check_ioapic_level();
   check_lapic();
+  if (option(boot->command_line, "end", &end) && text_is(end, "hang")) {
+    pit_start(0, PIT_ONE_SHOT, PIT_10_MS);
+    print_summary();
+    uart_raise();
+    for (;;)
+      interrupts_on_for(PIT_10_MS);
+  }
   finish();
 }

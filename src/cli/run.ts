@@ -44,6 +44,7 @@ interface RunFlags {
   readonly pci: boolean;
   readonly disk?: readonly string[];
   readonly rng?: true;
+  readonly reboot?: true;
   readonly console?: readonly string[];
   readonly verbose?: true;
 }
@@ -116,6 +117,7 @@ function options(): Option[] {
       '--serial <where>',
       `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,
     ).argParser(gather),
+    new Option('--reboot', 'a reset by the guest starts the kernel again instead of ending the run'),
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
@@ -197,7 +199,8 @@ function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorN
 }
 
 function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {
-  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, machine, pci, rng } = flags;
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, machine, pci, rng, reboot } =
+    flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
@@ -210,6 +213,7 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     ...(machine && { machine }),
     ...(pci ? {} : { pci }),
     rng: rng ?? false,
+    onReset: reboot ? 'reboot' : 'end',
     ...(kvmDevice !== undefined && { kvmDevice }),
     ...(initrd !== undefined && { initrd }),
     ...(timeout !== undefined && { timeoutMs: timeout }),

@@ -1,16 +1,44 @@
 import type { Power } from './device.js';
 import type { RunEnd } from './run-result.js';
 
-/** Where devices and the run loop say that the run is over. The first word counts. */
+/** What the guest's reset of the machine does: it ends the run, or the kernel starts again. */
+export const RESET_ACTIONS = ['end', 'reboot'] as const;
+export type ResetAction = (typeof RESET_ACTIONS)[number];
+
+/** Where devices and the run loop say that the run is over, or that the machine is to be reset. The first word counts. */
 export class PowerSwitch implements Power {
   private ended: RunEnd | undefined;
 
-  /** @param onEnd called once, possibly inside an exit: makes the machine leave the guest */
-  constructor(private readonly onEnd: () => void) {}
+  private resetting = false;
+
+  /** @param onEnd called once for each end and reset, possibly inside an exit: makes the machine leave the guest */
+  constructor(
+    private readonly onEnd: () => void,
+    private readonly onReset: ResetAction = 'end',
+  ) {}
 
   /** How the run ended, once it has. */
   get end(): RunEnd | undefined {
     return this.ended;
+  }
+
+  /** True when the machine is to leave the guest: the run is over, or the machine is to be reset. */
+  get off(): boolean {
+    return this.ended !== undefined || this.resetting;
+  }
+
+  /** Somebody outside the guest presses the reset button. */
+  restart(): void {
+    if (this.off) return;
+    this.resetting = true;
+    this.onEnd();
+  }
+
+  /** Takes the wish for a reset; false when there is none, or the run is over. */
+  takeRestart(): boolean {
+    const wanted = this.resetting && !this.ended;
+    this.resetting = false;
+    return wanted;
   }
 
   poweroff(): void {
@@ -18,7 +46,8 @@ export class PowerSwitch implements Power {
   }
 
   reset(): void {
-    this.finish({ reason: 'reset' });
+    if (this.onReset === 'reboot') this.restart();
+    else this.finish({ reason: 'reset' });
   }
 
   exit(value: number): void {

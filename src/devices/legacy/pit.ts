@@ -125,6 +125,7 @@ export class Pit implements Device {
 
   /** @internal */
   readCounter(index: number): number {
+    this.deliverIfDue();
     return this.advanced(index).read();
   }
 
@@ -158,6 +159,7 @@ export class Pit implements Device {
 
   /** @internal */
   readPort61(): number {
+    this.deliverIfDue();
     const refresh = Math.floor(this.pulse() / REFRESH_PULSES) & 1;
     return this.port61 | (refresh ? REFRESH : 0) | (this.advanced(2).out ? OUT2 : 0);
   }
@@ -196,7 +198,7 @@ export class Pit implements Device {
     this.arm();
   }
 
-  /** An edge whose timer the machine has not looked at yet comes before what the guest writes now. */
+  /** An edge whose timer the machine has not looked at yet comes before what the guest reads or writes now. */
   private deliverIfDue(): void {
     if (this.pulse() >= this.edge) this.onEdge();
   }

@@ -9,6 +9,7 @@ import { PostCode } from '../../devices/legacy/post-code.js';
 import { HOST_BRIDGES, ISA_BRIDGE } from '../../devices/pci/bridges.js';
 import { PciConfigPorts, PciEcam } from '../../devices/pci/config-access.js';
 import { PciFunction, type PciHost } from '../../devices/pci/function.js';
+import { assignResources } from '../../devices/pci/resources.js';
 import { PciRoot } from '../../devices/pci/root.js';
 import { INTX_GSIS, intxGsi } from '../../devices/pci/wiring.js';
 import { ResetControl } from '../../devices/legacy/reset-control.js';
@@ -154,6 +155,12 @@ export class Board implements DeviceContext, PciHost {
     const slot = this.freeMmioSlots.shift();
     if (!slot) throw new BusConflictError('there is no virtio-mmio slot left');
     return slot;
+  }
+
+  /** Every device as after power-on, the interrupt controllers last; then what firmware does before the kernel starts. */
+  reset(): void {
+    for (const device of [...this.devices.values()].reverse()) device.reset();
+    if (this.pci) assignResources(this.pci);
   }
 
   /** @internal For base address registers: RAM is nobody's. */

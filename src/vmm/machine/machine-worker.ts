@@ -1,4 +1,5 @@
 import type { BlockBackend, BlockFile } from '../../block/backend.js';
+import { AcpiPm } from '../../devices/legacy/acpi-pm.js';
 import { assignResources } from '../../devices/pci/resources.js';
 import { ConfigError } from '../../errors.js';
 import type { Accelerator, Vm } from '../accelerator.js';
@@ -15,6 +16,7 @@ import { GuestMemory } from '../memory/guest-memory.js';
 import { PowerSwitch } from '../power-switch.js';
 import { seededRandom } from '../seeded-random.js';
 import { MachineRecording, type RecordingSetup } from '../../profile/machine-recording.js';
+import { STATE_MSRS } from '../state-msrs.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
 import { Board, type DeviceContext } from './board.js';
 import { ConsoleDevice } from './console-device.js';
@@ -32,10 +34,16 @@ import {
 } from './protocol.js';
 import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
-import { runLoop } from './run-loop.js';
+import { runLoop, type RunLoopOptions } from './run-loop.js';
 import { serializeError } from './serialize-error.js';
 import { addDisk, addRng, hostEntropy, seededEntropy } from './virtio-devices.js';
 import { SerialInput } from './serial-input.js';
+
+const ACPI_PM = 'acpi-pm';
+
+/** An interrupt message to all local APICs by their physical destination, and its data for an NMI (Intel SDM vol. 3, 11.11). */
+const MSI_TO_ALL = 0xfeef_f000;
+const MSI_NMI = 4 << 8;
 
 /** What the machine worker needs of its host. */
 export interface WorkerHost {
@@ -71,7 +79,7 @@ export class MachineWorker {
   private readonly time = new HostTime();
   private readonly icount: InstructionTime | undefined;
   private readonly clock: MachineClock;
-  private readonly power = new PowerSwitch(() => this.doorbell.raise());
+  private readonly power: PowerSwitch;
   private readonly board: Board;
   private readonly inputs: readonly SerialInput[];
   private readonly remotes: readonly RemoteDevice[];
@@ -86,6 +94,8 @@ export class MachineWorker {
   private serving = 0;
   private boot: BootState | undefined;
   private paused = false;
+  /** The vCPUs after power-on. */
+  private powerOn: readonly VcpuState[] = [];
   private closed = false;
 
   constructor(
@@ -93,6 +103,7 @@ export class MachineWorker {
     private readonly host: WorkerHost,
   ) {
     this.doorbell = new Doorbell(setup.doorbell, host.interrupt);
+    this.power = new PowerSwitch(() => this.doorbell.raise(), setup.onReset);
     this.memory = new GuestMemory(setup.memory);
     this.icount = setup.icount && new InstructionTime(setup.icount);
     this.clock = new MachineClock(this.icount ?? this.time, () => this.doorbell.raise());
@@ -135,6 +146,7 @@ export class MachineWorker {
       ...(this.icount && { icount: this.icount }),
       ...(setup.icount && { random: seededRandom(setup.icount.seed) }),
     });
+    this.powerOn = this.vm.vcpus.map(vcpu => vcpu.getState());
     const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
     this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt, setup.recording !== undefined);
     if (setup.recording) this.recording = this.newRecording(setup.recording);
@@ -179,7 +191,7 @@ export class MachineWorker {
     this.enterKernel(boot);
     this.time.start();
     this.recording?.begin();
-    runLoop({
+    const options: RunLoopOptions = {
       vm: this.recording?.runner(vm) ?? vm,
       clock,
       doorbell,
@@ -188,7 +200,12 @@ export class MachineWorker {
       drain: () => this.drain(),
       flush: () => this.flushProbes(),
       allHaltedForGood: () => this.allHaltedForGood(),
-    });
+    };
+    runLoop(options);
+    while (power.takeRestart()) {
+      this.reboot();
+      runLoop(options);
+    }
     this.time.stop();
     this.vm.rest();
     this.further.park(() => this.serveVcpus());
@@ -205,6 +222,26 @@ export class MachineWorker {
     });
   }
 
+  /** Devices and vCPUs as after power-on, memory as before the run: the kernel starts again. A paused machine stays paused. */
+  private reboot(): void {
+    const { vm, power } = this;
+    this.time.stop();
+    vm.rest();
+    this.further.park(() => this.serveVcpus());
+    this.board.reset();
+    this.boot = undefined;
+    this.host.post({ type: 'reset' });
+    this.idleUntil(() => this.boot !== undefined || power.end !== undefined);
+    if (!this.boot) return;
+    vm.vcpus.forEach((vcpu, index) => vcpu.setState(afterReset(this.powerOn[index])));
+    this.enterKernel(this.boot);
+    // What else came in meanwhile, a pause among it, is looked at first.
+    this.doorbell.raise();
+    if (this.paused) return;
+    this.time.start();
+    this.further.resume();
+  }
+
   /** The boot protocol says what the kernel finds; where the local APIC is stays the processor's own affair. */
   private enterKernel(boot: BootState): void {
     const [first] = this.vm.vcpus;
@@ -216,7 +253,7 @@ export class MachineWorker {
   private drain(): void {
     this.serveVcpus();
     for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
-    while (this.paused && !this.power.end) {
+    while (this.paused && !this.power.off) {
       this.doorbell.wait(Infinity);
       this.doorbell.answer();
       for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
@@ -242,6 +279,18 @@ export class MachineWorker {
         break;
       case 'end':
         this.power.finish(message.end);
+        break;
+      case 'reset':
+        this.power.restart();
+        break;
+      case 'rebooted':
+        this.boot = message.boot;
+        break;
+      case 'power-button':
+        this.pressPowerButton();
+        break;
+      case 'nmi':
+        this.vm.signalMsi(MSI_TO_ALL, MSI_NMI);
         break;
       case 'pause':
         this.pause(true);
@@ -269,6 +318,11 @@ export class MachineWorker {
         this.power.finish({ reason: 'stopped' });
         break;
     }
+  }
+
+  private pressPowerButton(): void {
+    const pm = this.board.device(ACPI_PM);
+    if (pm instanceof AcpiPm) pm.pressPowerButton();
   }
 
   private pause(paused: boolean): void {
@@ -413,6 +467,15 @@ export class MachineWorker {
     }
     if (input.takeWaiting()) this.host.post({ type: 'input-space', port });
   }
+}
+
+/**
+ * The state after a reset. Time-stamp counters go on: kernels know no difference, and to set those of several vCPUs to
+ * the same value, one after the other, would set them apart.
+ */
+function afterReset({ msrs, ...state }: VcpuState): VcpuState {
+  const kept = [...(msrs ?? [])].filter(([number]) => number !== STATE_MSRS.IA32_TSC);
+  return { ...state, msrs: new Map(kept) };
 }
 
 function withoutTarget({ owner, space, base, size }: Claim): Omit<Claim, 'target'> {

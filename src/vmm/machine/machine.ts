@@ -149,6 +149,7 @@ export class Machine {
       accelerator: accelerator.name,
       kvmDevice: options.kvmDevice ?? KVM_DEVICE,
       cpus: options.cpus,
+      onReset: options.onReset,
       ...(options.icount && { icount: options.icount }),
       memory: memory.handle,
       doorbell: this.doorbell.buffer,
@@ -187,30 +188,16 @@ export class Machine {
   /** @internal Use `createMachine`. */
   static async create(options: MachineOptions, host: Host): Promise<Machine> {
     const checked = checkOptions(options);
-    const [[accelerator, interrupt], image, initrd, modules] = await Promise.all([
+    const [[accelerator, interrupt], files] = await Promise.all([
       prepareAccelerator(checked, host),
-      readSource(host, checked.kernel, 'kernel'),
-      checked.initrd === undefined ? undefined : readModule(host, checked.initrd, 'initrd'),
-      Promise.all((checked.modules ?? []).map(module => readModule(host, module, 'module'))),
+      readBootFiles(host, checked),
     ]);
-    const protocol = choose(image, checked.boot === 'auto' ? undefined : checked.boot);
+    const protocol = choose(files.image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator.name]);
-    const rsdp = writeFirmwareTables(memory, checked);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, { accelerator, interrupt, memory, protocol });
     try {
-      machine.bootState = protocol.load(
-        {
-          name: sourceName(checked.kernel, 'kernel'),
-          image,
-          commandLine: commandLine(checked, protocol.name),
-          ...(initrd && { initrd }),
-          modules,
-          cpus: checked.cpus,
-          ...(rsdp !== undefined && { rsdp }),
-        },
-        memory,
-      );
+      machine.bootState = machine.load(files);
       await machine.ready.promise;
       machine.custom.attach();
     } catch (error) {
@@ -221,6 +208,32 @@ export class Machine {
   }
 
   private bootState: BootState | undefined;
+
+  /** Puts firmware's tables and the kernel into memory. @returns the state in which vCPU 0 starts */
+  private load(files: BootFiles): BootState {
+    const { options, memory, bootProtocol } = this;
+    const rsdp = writeFirmwareTables(memory, options);
+    return bootProtocol.load(
+      {
+        ...files,
+        name: sourceName(options.kernel, 'kernel'),
+        commandLine: commandLine(options, bootProtocol.name),
+        cpus: options.cpus,
+        ...(rsdp !== undefined && { rsdp }),
+      },
+      memory,
+    );
+  }
+
+  /** The machine is being reset: its memory is to be as before the run, and its files may be others by now. */
+  private async reboot(): Promise<void> {
+    const { memory } = this;
+    const files = await readBootFiles(this.host, this.options);
+    memory.clear();
+    const boot = this.load(files);
+    for (const { gpa, size } of memory.segments) this.send({ type: 'memory-written', gpa, size });
+    this.post({ type: 'rebooted', boot });
+  }
 
   /** The first serial port. */
   get serial(): SerialPort {
@@ -265,6 +278,24 @@ export class Machine {
 
   resume(): void {
     if (this.phase === 'running') this.post({ type: 'resume' });
+  }
+
+  /**
+   * Presses the reset button: devices, processors and memory are as before `run()`, and the kernel starts again, from
+   * files that are read anew. What the options say of the guest's own resets does not matter.
+   */
+  reset(): void {
+    if (this.phase === 'running') this.post({ type: 'reset' });
+  }
+
+  /** Presses the power button. A guest that listens for it (ACPI) shuts down, by and by. */
+  powerButton(): void {
+    if (this.phase === 'running') this.post({ type: 'power-button' });
+  }
+
+  /** Sends every processor a non-maskable interrupt. */
+  nmi(): void {
+    if (this.phase === 'running') this.post({ type: 'nmi' });
   }
 
   /** Stops the guest if it runs, and gives back threads and memory. */
@@ -392,6 +423,9 @@ export class Machine {
         break;
       case 'remote-access':
         this.custom.serve(message).catch((error: unknown) => this.fail(error));
+        break;
+      case 'reset':
+        this.reboot().catch((error: unknown) => this.fail(error));
         break;
       case 'ended':
         this.end(message);
@@ -571,6 +605,22 @@ function consoleSetup(console: CheckedOptions['consoles'][number]): ConsoleSetup
 
 function rings(count: number, capacity: number): SharedArrayBuffer[] {
   return Array.from({ length: count }, () => ByteRing.allocate(capacity));
+}
+
+/** What is loaded before the kernel starts. */
+interface BootFiles {
+  readonly image: Uint8Array;
+  readonly initrd?: BootModule;
+  readonly modules: readonly BootModule[];
+}
+
+async function readBootFiles(host: Host, options: CheckedOptions): Promise<BootFiles> {
+  const [image, initrd, modules] = await Promise.all([
+    readSource(host, options.kernel, 'kernel'),
+    options.initrd === undefined ? undefined : readModule(host, options.initrd, 'initrd'),
+    Promise.all((options.modules ?? []).map(module => readModule(host, module, 'module'))),
+  ]);
+  return { image, ...(initrd && { initrd }), modules };
 }
 
 function readSource(host: Host, source: FileSource, what: string): Promise<Uint8Array> {

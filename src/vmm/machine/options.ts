@@ -11,6 +11,7 @@ import type { GuestMemory } from '../memory/guest-memory.js';
 import { checkConsoles, type CheckedConsole, type ConsoleOption } from './console-options.js';
 import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
 import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
+import { RESET_ACTIONS, type ResetAction } from '../power-switch.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
 import { checkInterface, countMmio, type VirtioInterface } from './virtio-interface.js';
 
@@ -100,6 +101,8 @@ export interface MachineOptions {
   readonly devices?: readonly DeviceOption[];
   /** Records every exit, for `machine.recording`. */
   readonly recording?: RecordingOptions;
+  /** What the guest's reset of the machine does: `end`, the default, ends the run, `reboot` starts the kernel again. */
+  readonly onReset?: ResetAction;
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
   /** Ends the run when the first serial port's output matches. */
@@ -141,6 +144,7 @@ export interface CheckedOptions extends Omit<
   readonly serialPorts: number;
   readonly append: string;
   readonly acpi: boolean;
+  readonly onReset: ResetAction;
   readonly machine: MachineTypeOption;
   readonly parts: BoardParts;
   readonly disks: readonly CheckedDisk[];
@@ -160,12 +164,18 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     serialPorts = 1,
     append = '',
     acpi = true,
+    onReset = 'end',
     timeoutMs,
   } = options;
   requireWhole('cpus', cpus, 1, 254);
   requireWhole('serialPorts', serialPorts, 1, 4);
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
   if (boot !== 'auto') requireOneOf('boot', boot, BOOT_PROTOCOLS);
+  if (!RESET_ACTIONS.includes(onReset)) {
+    throw new ConfigError(`onReset must be one of ${RESET_ACTIONS.join(', ')}, not '${onReset}'`, {
+      onReset,
+    });
+  }
   const icount = checkCounting(options);
   if (append.includes('\0')) throw new ConfigError('the command line contains a NUL character');
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT))
@@ -192,6 +202,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     serialPorts,
     append,
     acpi,
+    onReset,
     machine,
     parts,
     disks,

@@ -10,6 +10,7 @@ import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { BoardParts } from './machine-parts.js';
 import type { VirtioInterface } from './virtio-interface.js';
+import type { ResetAction } from '../power-switch.js';
 import type { RunEnd } from '../run-result.js';
 import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -44,6 +45,7 @@ export interface WorkerSetup {
   /** For `kvm`: the device file. */
   readonly kvmDevice: string;
   readonly cpus: number;
+  readonly onReset: ResetAction;
   /** Time follows from executed instructions. */
   readonly icount?: CheckedInstructionCounting;
   readonly memory: GuestMemoryHandle;
@@ -105,6 +107,14 @@ export type ToWorker =
       readonly consoleInput?: readonly Uint8Array[];
     }
   | { readonly type: 'end'; readonly end: RunEnd }
+  /** Press the reset button. */
+  | { readonly type: 'reset' }
+  /** Memory is as it was before the run; vCPU 0 begins in this state. */
+  | { readonly type: 'rebooted'; readonly boot: BootState }
+  /** Press the power button. */
+  | { readonly type: 'power-button' }
+  /** A non-maskable interrupt for every vCPU. */
+  | { readonly type: 'nmi' }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'query'; readonly id: number; readonly query: Query }
@@ -126,6 +136,8 @@ export type FromWorker =
   /** There is room again in this serial port's input ring. */
   | { readonly type: 'input-space'; readonly port: number }
   | { readonly type: 'console'; readonly port: number; readonly event: FromConsole }
+  /** The machine is being reset: memory is to be as it was before the run. */
+  | { readonly type: 'reset' }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: SerializedError }
   | { readonly type: 'probe'; readonly id: number; readonly batch: ProbeBatch }

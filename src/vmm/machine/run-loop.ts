@@ -49,7 +49,7 @@ export function runLoop({
     flush();
     clock.tick();
     clock.runExpired();
-    if (power.end) return;
+    if (power.off) return;
 
     const exitsBefore = vm.exits;
     const deadline = Math.min(clock.nextDeadline(), icount ? Infinity : clock.now() + slice);

@@ -7,6 +7,8 @@ export const HIGH_RAM_START = 0x1_0000_0000;
 export const PAGE_SIZE = 4096;
 
 const WASM_PAGE = 65_536;
+/** 32-bit words of a page. */
+const PAGE_WORDS = PAGE_SIZE / 4;
 /** Smallest RAM with which boot information, a loader and a kernel have room. */
 const MIN_RAM = 2 << 20;
 /** A high segment is one shared memory, which cannot be larger than 4 GiB. */
@@ -114,6 +116,19 @@ export class GuestMemory {
   written(gpa: number, size: number): void {
     this.segmentOf(gpa, size);
     this.listener?.(gpa, size);
+  }
+
+  /** All of it is zero again. What is so already is only read, since the host gives memory to pages that are written. */
+  clear(): void {
+    for (const { buffer, offset, size } of this.segments) {
+      const words = new Int32Array(buffer, offset, size / 4);
+      for (let page = 0; page < words.length; page += PAGE_WORDS) {
+        const end = page + PAGE_WORDS;
+        let word = page;
+        while (word < end && words[word] === 0) word++;
+        if (word < end) words.fill(0, page, end);
+      }
+    }
   }
 
   read8(gpa: number): number {

@@ -16,6 +16,19 @@ describe('the power switch', () => {
     expect(calls).toBe(1);
   });
 
+  it('restarts the machine at a reset, where that is wanted, until the run is over', () => {
+    let calls = 0;
+    const power = new PowerSwitch(() => calls++, 'reboot');
+    expect([power.off, power.takeRestart()]).toEqual([false, false]);
+    power.reset();
+    power.reset();
+    expect([power.off, power.end, calls]).toEqual([true, undefined, 1]);
+    expect([power.takeRestart(), power.off, power.takeRestart()]).toEqual([true, false, false]);
+    power.restart();
+    power.poweroff();
+    expect([power.takeRestart(), power.off, power.end]).toEqual([false, true, { reason: 'poweroff' }]);
+  });
+
   it('takes the first word', () => {
     let calls = 0;
     const power = new PowerSwitch(() => calls++);

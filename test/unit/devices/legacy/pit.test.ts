@@ -487,6 +487,18 @@ describe('IRQ 0', () => {
     expect(rig.time.clock.nextDeadline()).toBe(timeOf(6_001));
   });
 
+  it.each([
+    ['counter 2', (rig: Rig) => rig.read16(2)],
+    ['port 0x61', (rig: Rig) => rig.port61],
+  ])('is delivered before a late read of %s tells that its time has passed', (_, read) => {
+    rig.program(0, 0, 1000);
+    rig.time.jumpTo(timeOf(5_000));
+    read(rig);
+    expect(rig.irq).toMatchObject({ level: true, edges: 1 });
+    rig.time.clock.runExpired();
+    expect(rig.irq.edges).toBe(1);
+  });
+
   it('does not flood the machine when the count is 2', () => {
     rig.program(0, 2, 2);
     rig.time.runTo(10_000_000);

@@ -59,6 +59,7 @@ describe('options', () => {
       serialPorts: 1,
       append: '',
       acpi: true,
+      onReset: 'end',
       machine: { type: 'pc' },
       parts: PC,
       disks: [],
@@ -105,6 +106,7 @@ describe('options', () => {
     } satisfies MachineOptions;
     expect(checkOptions(options)).toEqual({
       ...options,
+      onReset: 'end',
       memoryBytes: 2 ** 30,
       machine: { type: 'pc' },
       parts: PC,
@@ -113,6 +115,12 @@ describe('options', () => {
       consoles: [],
       consoleInterface: undefined,
     });
+  });
+
+  it('refuse an unknown thing to do at a reset', () => {
+    expect(() => checkOptions({ kernel, onReset: 'stop' as never })).toThrow(
+      /one of end, reboot, not 'stop'/,
+    );
   });
 
   it('give a disk as many queues as there are vCPUs, and refuse disks that make no sense', () => {

@@ -248,6 +248,18 @@ describe('sharing', () => {
   });
 });
 
+describe('cleared memory', () => {
+  it('is zero from end to end, and what lies in front of it is left alone', () => {
+    const memory = GuestMemory.allocate(4 << 20, 65_536);
+    const [{ buffer }] = memory.segments;
+    new Uint8Array(buffer)[65_535] = 0xaa;
+    for (const gpa of [0, 4095, 4096, 0x1_2345, (4 << 20) - 1]) memory.write8(gpa, 0xff);
+    memory.clear();
+    expect(memory.bytes(0, memory.size).every(byte => byte === 0)).toBe(true);
+    expect(new Uint8Array(buffer)[65_535]).toBe(0xaa);
+  });
+});
+
 describe('what is written', () => {
   it('is told to who listens, whatever its size, once it is there', () => {
     const memory = GuestMemory.allocate(4 << 20);
