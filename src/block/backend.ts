@@ -22,6 +22,11 @@ export interface BlockBackend {
   discard(offset: number, length: number, done: (result: BlockResult) => void): void;
   /** @param unmap the space may be given back, as long as it reads as zeroes */
   writeZeroes(offset: number, length: number, unmap: boolean, done: (result: BlockResult) => void): void;
+  /**
+   * Makes the disk `size` bytes large, a multiple of 512; what is new reads as zeroes. `onResize` is called before it is
+   * done.
+   */
+  resize(size: number, done: (result: BlockResult) => void): void;
   /** Gives back what it holds. Nothing is under way then. */
   close(): void;
 }
@@ -29,6 +34,8 @@ export interface BlockBackend {
 /** A file of the host, as back ends use it: positions in bytes, all calls block. They throw what the host says. */
 export interface BlockFile {
   readonly readOnly: boolean;
+  /** Tells files of the host apart, whatever paths lead to them. */
+  readonly identity: string;
   /** Bytes. */
   size(): number;
   /** Returns how many bytes there were. */

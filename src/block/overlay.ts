@@ -1,4 +1,5 @@
 import { attempt, type BlockBackend, type BlockResult } from './backend.js';
+import { clearFrom, sliceBuffers, totalLength } from './buffers.js';
 
 const CLUSTER = 64 * 1024;
 
@@ -13,16 +14,17 @@ export class OverlayBackend implements BlockBackend {
   /** Clusters that differ from what is below, by their number. */
   private readonly clusters = new Map<number, Uint8Array>();
 
-  constructor(private readonly below: BlockBackend) {
-    below.onResize = () => this.onResize?.();
-  }
+  size: number;
+  /** What of the disk below still shows: less than all after the overlay was made smaller. */
+  private shown: number;
 
-  get size(): number {
-    return this.below.size;
+  constructor(private readonly below: BlockBackend) {
+    this.size = below.size;
+    this.shown = below.size;
   }
 
   read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    this.below.read(offset, buffers, result => {
+    this.readBelow(offset, buffers, result => {
       if (!result) {
         eachPiece(offset, buffers, (cluster, skip, piece) => {
           const own = this.clusters.get(cluster);
@@ -34,8 +36,7 @@ export class OverlayBackend implements BlockBackend {
   }
 
   write(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    this.bringUp(offset, length, result => {
+    this.bringUp(offset, totalLength(buffers), result => {
       if (result) done(result);
       else attempt(() => this.store(offset, buffers), done);
     });
@@ -63,9 +64,31 @@ export class OverlayBackend implements BlockBackend {
     });
   }
 
+  resize(size: number, done: (result: BlockResult) => void): void {
+    this.shown = Math.min(this.shown, size);
+    const first = Math.ceil(size / CLUSTER);
+    for (const cluster of this.clusters.keys()) if (cluster >= first) this.clusters.delete(cluster);
+    this.clusters.get(first - 1)?.fill(0, size - (first - 1) * CLUSTER);
+    this.size = size;
+    this.onResize?.();
+    done(undefined);
+  }
+
   close(): void {
     this.clusters.clear();
     this.below.close();
+  }
+
+  /** Reads the disk below, and zeroes where nothing of it shows. */
+  private readBelow(
+    offset: number,
+    buffers: readonly Uint8Array[],
+    done: (result: BlockResult) => void,
+  ): void {
+    const there = Math.max(0, Math.min(totalLength(buffers), this.shown - offset));
+    clearFrom(buffers, there);
+    if (there === 0) done(undefined);
+    else this.below.read(offset, sliceBuffers(buffers, 0, there), done);
   }
 
   private store(offset: number, buffers: readonly Uint8Array[]): void {
@@ -86,8 +109,7 @@ export class OverlayBackend implements BlockBackend {
     };
     for (const cluster of missing) {
       const copy = new Uint8Array(CLUSTER);
-      const size = Math.min(CLUSTER, this.size - cluster * CLUSTER);
-      this.below.read(cluster * CLUSTER, [copy.subarray(0, size)], result => {
+      this.readBelow(cluster * CLUSTER, [copy], result => {
         // A write that was under way at the same time may have brought it up meanwhile.
         if (!result && !this.clusters.has(cluster)) this.clusters.set(cluster, copy);
         finish(result);

@@ -1,4 +1,5 @@
 import { attempt, SECTOR_SIZE, type BlockBackend, type BlockFile, type BlockResult } from './backend.js';
+import { clearFrom, totalLength } from './buffers.js';
 
 const DISCARD_GRANULARITY = 4096;
 /** What zeroes are written from where the file system cannot punch holes. */
@@ -11,14 +12,18 @@ export class RawBackend implements BlockBackend {
   size: number;
   onResize?: () => void;
 
-  constructor(private readonly file: BlockFile) {
+  /** @param giveBack whether what is discarded goes back to the host, which is the default */
+  constructor(
+    private readonly file: BlockFile,
+    private readonly giveBack = true,
+  ) {
     this.readOnly = file.readOnly;
     this.size = wholeSectors(file.size());
   }
 
   read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
     attempt(() => {
-      const wanted = buffers.reduce((sum, { length }) => sum + length, 0);
+      const wanted = totalLength(buffers);
       const got = this.file.read(buffers, offset);
       // Somebody has cut the file: what is missing reads as zeroes.
       if (got < wanted) clearFrom(buffers, got);
@@ -35,15 +40,22 @@ export class RawBackend implements BlockBackend {
 
   discard(offset: number, length: number, done: (result: BlockResult) => void): void {
     // A hint: where no hole can be made nothing needs to be done.
-    attempt(() => this.file.punchHole(offset, length), done);
+    attempt(() => this.giveBack && this.file.punchHole(offset, length), done);
   }
 
   writeZeroes(offset: number, length: number, unmap: boolean, done: (result: BlockResult) => void): void {
     attempt(() => {
-      if (unmap && this.file.punchHole(offset, length)) return;
+      if (unmap && this.giveBack && this.file.punchHole(offset, length)) return;
       for (let at = 0; at < length; at += ZEROES.length) {
         this.file.write([ZEROES.subarray(0, Math.min(ZEROES.length, length - at))], offset + at);
       }
+    }, done);
+  }
+
+  resize(size: number, done: (result: BlockResult) => void): void {
+    attempt(() => {
+      this.file.truncate(size);
+      this.refresh();
     }, done);
   }
 
@@ -62,12 +74,4 @@ export class RawBackend implements BlockBackend {
 
 function wholeSectors(bytes: number): number {
   return Math.floor(bytes / SECTOR_SIZE) * SECTOR_SIZE;
-}
-
-function clearFrom(buffers: readonly Uint8Array[], from: number): void {
-  let skip = from;
-  for (const buffer of buffers) {
-    if (skip < buffer.length) buffer.fill(0, skip);
-    skip = Math.max(0, skip - buffer.length);
-  }
 }

@@ -1,8 +1,8 @@
 import {
   constants,
   closeSync,
+  fdatasyncSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   openSync,
   readvSync,
@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import type { BlockFile } from '../block/backend.js';
 import { ConfigError } from '../errors.js';
+import { lockImage } from './image-lock.js';
 import { errno, fallocate, flock, ioctlStruct } from './libc.js';
 
 /** fcntl.h, sys/file.h, linux/fs.h, errno-base.h of Linux on x86-64. */
@@ -31,6 +32,7 @@ export class HostBlockFile implements BlockFile {
   private constructor(
     private readonly fd: number,
     readonly readOnly: boolean,
+    readonly identity: string,
   ) {}
 
   /**
@@ -49,11 +51,11 @@ export class HostBlockFile implements BlockFile {
       closeSync(fd);
       throw new ConfigError(`disk ${path}: neither a file nor a block device`, { path });
     }
-    if (flock(fd, (readOnly ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
+    if (flock(fd, (readOnly ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0 || !lockImage(fd, readOnly)) {
       closeSync(fd);
       throw new ConfigError(`disk ${path}: somebody else is using it`, { path });
     }
-    return new HostBlockFile(fd, readOnly);
+    return new HostBlockFile(fd, readOnly, `${stat.dev}:${stat.isFile() ? stat.ino : `device ${stat.rdev}`}`);
   }
 
   size(): number {
@@ -87,10 +89,11 @@ export class HostBlockFile implements BlockFile {
   }
 
   sync(): void {
-    fsyncSync(this.fd);
+    fdatasyncSync(this.fd);
   }
 
   truncate(size: number): void {
+    if (!fstatSync(this.fd).isFile()) throw new Error('a block device has the size that it has');
     ftruncateSync(this.fd, size);
   }
 

@@ -116,6 +116,12 @@ export const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as unknown
   command: number,
   argument: number,
 ) => number;
+/** fcntl with a structure for its argument. */
+export const fcntlStruct = libc.func('fcntl', 'int', ['int', 'int', '_Inout_ void *']) as unknown as (
+  fd: number,
+  command: number,
+  argument: Uint8Array,
+) => number;
 export const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as unknown as (
   pollfds: Uint8Array,
   count: number,

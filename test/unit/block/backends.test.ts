@@ -8,6 +8,7 @@ import { OverlayBackend } from '../../../src/block/overlay.js';
 import { RawBackend } from '../../../src/block/raw.js';
 import { HostBlockFile } from '../../../src/host/block-file.js';
 import { MemoryFile } from './memory-file.js';
+import { operationWithin, pattern, type Operation } from './operations.js';
 
 const SIZE = 300 * 1024;
 
@@ -31,29 +32,7 @@ function read(backend: BlockBackend, offset: number, length: number): Uint8Array
   return bytes;
 }
 
-function pattern(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (i * 7 + seed * 13 + (i >> 8)) & 0xff);
-}
-
-interface Operation {
-  readonly kind: 'read' | 'write' | 'zero' | 'unmap' | 'flush';
-  readonly offset: number;
-  readonly length: number;
-  readonly seed: number;
-}
-
-const operation: fc.Arbitrary<Operation> = fc.record({
-  kind: fc.constantFrom(
-    'read' as const,
-    'write' as const,
-    'zero' as const,
-    'unmap' as const,
-    'flush' as const,
-  ),
-  offset: fc.integer({ min: 0, max: SIZE - 1 }),
-  length: fc.integer({ min: 1, max: 150 * 1024 }),
-  seed: fc.nat(255),
-});
+const operation = operationWithin(SIZE, 150 * 1024);
 
 /** Does the same to the back end and to plain bytes, and compares. */
 function agrees(backend: BlockBackend, model: Uint8Array, operations: readonly Operation[]): void {

@@ -3,6 +3,7 @@ import type { BlockFile } from '../../../src/block/backend.js';
 /** A file in memory that notes what is done to it. */
 export class MemoryFile implements BlockFile {
   readonly calls: string[] = [];
+  readonly identity = 'memory';
   readOnly = false;
   canPunch = true;
   failure: Error | undefined;

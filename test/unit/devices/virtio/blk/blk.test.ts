@@ -72,6 +72,10 @@ class Slow implements BlockBackend {
     this.waiting.push(() => this.under.writeZeroes(offset, length, unmap, done));
   }
 
+  resize(size: number, done: (result: BlockResult) => void): void {
+    this.under.resize(size, done);
+  }
+
   close(): void {
     this.under.close();
   }
