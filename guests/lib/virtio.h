@@ -10,7 +10,7 @@
 
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
-#define VIRTIO_MAX_QUEUE 128
+#define VIRTIO_MAX_QUEUE 256
 // Bytes and alignment of the memory of one queue in the legacy layout: descriptors and available ring, then the used ring.
 #define VIRTIO_QUEUE_MEMORY (3 * 4096)
 #define VIRTIO_QUEUE_ALIGNMENT 4096

@@ -8,7 +8,7 @@ import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
-import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
+import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
   gather,
@@ -65,9 +65,8 @@ next reader instead.
 Machines: pc has a PCI bus and the devices of a PC; microvm has virtio devices at fixed addresses, no PCI, PIC or PIT.
 auto-kernel-cmdline says whether those are announced on the command line too (virtio_mmio.device=).
 
-Disks: raw images or block devices, as virtio block devices. With snapshot, what the guest writes stays in memory;
-interface is transitional, modern or legacy on the PCI bus, mmio or mmio-legacy at a fixed address. A comma in the
-file's name is written twice.
+Disks: image files or block devices, as virtio block devices. A comma in the file's name is written twice.
+${DISK_HELP.replace(/^/gm, '  ')}
 
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { BlockFile } from '../block/backend.js';
+import type { ImageHost } from '../block/qcow2/open.js';
 import { ConfigError } from '../errors.js';
 import type { Accelerator } from '../vmm/accelerator.js';
 import type { Device } from '../vmm/device.js';
@@ -30,7 +30,7 @@ async function serve({ setup, port }: MachineThreadStart): Promise<void> {
       interrupt: (tid, exitByte) => interruptThread?.(tid, exitByte),
       loadAccelerator,
       loadDevice,
-      openDisk,
+      loadImageHost,
     });
     await worker.serve();
   } catch (error) {
@@ -57,9 +57,12 @@ async function loadAccelerator({ accelerator, kvmDevice }: WorkerSetup): Promise
 }
 
 /** Locks and holes need native code, which is loaded with the first disk. */
-async function openDisk(path: string, readOnly: boolean): Promise<BlockFile> {
-  const { HostBlockFile } = await import('./block-file.js');
-  return HostBlockFile.open(path, readOnly);
+async function loadImageHost(): Promise<ImageHost> {
+  const [{ HostBlockFile }, { inflate }] = await Promise.all([
+    import('./block-file.js'),
+    import('./inflate.js'),
+  ]);
+  return { openFile: (path, readOnly) => HostBlockFile.open(path, readOnly), inflate };
 }
 
 type MakeDevice = (context: DeviceContext, options: unknown) => Device;

@@ -229,6 +229,36 @@ const FLAGS: readonly Case[] = [
   },
 ];
 
+const DISKS: readonly Case[] = [
+  {
+    title: '--disk that is not there',
+    args: run('--accel', 'wasm', '--disk', '/nowhere/disk.img', HELLO),
+    message: /disk \/nowhere\/disk\.img: ENOENT/,
+  },
+  {
+    title: '--disk that looks like a qcow2 image',
+    args: ({ file }) => [
+      'run',
+      '--accel',
+      'wasm',
+      '--disk',
+      file('disk', Uint8Array.of(0x51, 0x46, 0x49, 0xfb)),
+      HELLO,
+    ],
+    message: /looks like a qcow2 image: say format=qcow2, or format=raw/,
+  },
+  {
+    title: '--disk that is no qcow2 image',
+    args: ({ file }) => ['run', '--accel', 'wasm', '--disk', `${file('disk', 'raw')},format=qcow2`, HELLO],
+    message: /disk .*: it is not a qcow2 image/,
+  },
+  {
+    title: '--disk of an unknown format',
+    args: run('--disk', 'disk.img,format=vdi', HELLO),
+    message: /--disk: format is one of raw, qcow2, not 'vdi'/,
+  },
+];
+
 const SERIAL: readonly Case[] = [
   {
     title: '--serial unknown',
@@ -519,6 +549,7 @@ async function check({ args, message }: Case): Promise<void> {
 describe.each([
   ['commands', COMMANDS],
   ['flags', FLAGS],
+  ['disks', DISKS],
   ['serial ports', SERIAL],
   ['files', FILES],
   ['images', IMAGES],
@@ -556,7 +587,7 @@ describe('without permission', () => {
 });
 
 test('there are at least sixty cases', () => {
-  const cases = [COMMANDS, FLAGS, SERIAL, FILES, IMAGES, KVM_DEVICES].flat();
+  const cases = [COMMANDS, FLAGS, DISKS, SERIAL, FILES, IMAGES, KVM_DEVICES].flat();
   expect(cases.length).toBeGreaterThanOrEqual(60);
   expect(new Set(cases.map(({ title }) => title)).size).toBe(cases.length);
 });

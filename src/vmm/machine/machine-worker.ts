@@ -1,4 +1,5 @@
-import type { BlockBackend, BlockFile } from '../../block/backend.js';
+import type { BlockBackend } from '../../block/backend.js';
+import type { ImageHost } from '../../block/qcow2/open.js';
 import { AcpiPm } from '../../devices/legacy/acpi-pm.js';
 import { assignResources } from '../../devices/pci/resources.js';
 import { ConfigError } from '../../errors.js';
@@ -52,8 +53,8 @@ export interface WorkerHost {
   receive(): ToWorker | undefined;
   interrupt: Interrupter;
   loadAccelerator(setup: WorkerSetup): Promise<Accelerator>;
-  /** @throws ConfigError that says why it cannot be had */
-  openDisk(path: string, readOnly: boolean): Promise<BlockFile>;
+  /** What disk images need. */
+  loadImageHost(): Promise<ImageHost>;
   /** The default export of a device module. */
   loadDevice(url: string): Promise<(context: DeviceContext, options: unknown) => Device>;
 }
@@ -167,9 +168,9 @@ export class MachineWorker {
   /** Virtio devices; then the PCI bus, if there is one, has its addresses assigned as by firmware. */
   private async addVirtioDevices(): Promise<void> {
     const { setup, host, board } = this;
-    for (const [index, disk] of setup.disks.entries()) {
-      const file = await host.openDisk(disk.file, disk.readOnly || disk.snapshot);
-      this.disks.push(addDisk(board, index, disk, file));
+    if (setup.disks.length > 0) {
+      const images = await host.loadImageHost();
+      for (const [index, disk] of setup.disks.entries()) this.disks.push(addDisk(board, index, disk, images));
     }
     if (setup.rng) {
       const source = setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy;
@@ -340,13 +341,32 @@ export class MachineWorker {
 
   private answer(id: number, query: Query): void {
     try {
+      if (query.what === 'resize-disk') {
+        this.resizeDisk(id, query);
+        return;
+      }
       this.host.post({ type: 'answer', id, value: this.lookUp(query) });
     } catch (error) {
       this.host.post({ type: 'refusal', id, error: serializeError(error) });
     }
   }
 
-  private lookUp(query: Query): Answers[Query['what']] {
+  /** A back end may take its time. */
+  private resizeDisk(id: number, { index, size }: Extract<Query, { what: 'resize-disk' }>): void {
+    const disk = this.disks[index];
+    if (!disk) throw new ConfigError(`there is no disk ${index}`, { index });
+    if (disk.readOnly) throw new ConfigError(`disk ${index} is read-only`, { index });
+    disk.resize(size, failure => {
+      if (!failure) {
+        this.host.post({ type: 'answer', id, value: undefined });
+        return;
+      }
+      const error = new ConfigError(`disk ${index}: ${failure.message}`, { index, size }, { cause: failure });
+      this.host.post({ type: 'refusal', id, error: serializeError(error) });
+    });
+  }
+
+  private lookUp(query: Exclude<Query, { what: 'resize-disk' }>): Answers[Query['what']] {
     switch (query.what) {
       case 'vcpu':
         return this.outsideGuest(() => this.vcpu(query.index).getState());

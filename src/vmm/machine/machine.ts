@@ -1,3 +1,4 @@
+import { SECTOR_SIZE } from '../../block/backend.js';
 import { writeAcpiTables } from '../../acpi/index.js';
 import { COM_PORTS } from '../../devices/legacy/uart16550.js';
 import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
@@ -324,6 +325,18 @@ export class Machine {
 
   async setVcpu(state: VcpuState, index = 0): Promise<void> {
     await this.query({ what: 'set-vcpu', index, state });
+  }
+
+  /**
+   * Changes the size of disk `index`, in the order of the options; the guest is told. What is new reads as zeroes.
+   * @param size in bytes, a multiple of 512
+   * @throws ConfigError for a disk that is not there, or cannot have that size: a block device; a qcow2 image made smaller
+   */
+  async resizeDisk(index: number, size: number): Promise<void> {
+    if (!Number.isSafeInteger(size) || size < SECTOR_SIZE || size % SECTOR_SIZE !== 0) {
+      throw new ConfigError(`a disk's size is a multiple of ${SECTOR_SIZE} bytes, not ${size}`, { size });
+    }
+    await this.query({ what: 'resize-disk', index, size });
   }
 
   /** The state of a device, by its name (`com1`, `pit`, …), as its `save()` tells it. */

@@ -78,6 +78,7 @@ export type Query =
   | { readonly what: 'vcpu'; readonly index: number }
   | { readonly what: 'set-vcpu'; readonly index: number; readonly state: VcpuState }
   | { readonly what: 'device'; readonly name: string }
+  | { readonly what: 'resize-disk'; readonly index: number; readonly size: number }
   | { readonly what: 'claims' }
   | { readonly what: 'unclaimed' }
   | { readonly what: 'add-probe'; readonly id: number; readonly filter: ProbeFilter }
@@ -87,6 +88,7 @@ export type Query =
 export interface Answers {
   readonly vcpu: VcpuState;
   readonly 'set-vcpu': undefined;
+  readonly 'resize-disk': undefined;
   readonly device: DeviceState;
   readonly claims: readonly Omit<Claim, 'target'>[];
   readonly unclaimed: readonly UnclaimedAccess[];

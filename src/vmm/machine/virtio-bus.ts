@@ -4,14 +4,23 @@ import { VirtioPci } from '../../devices/virtio/transport/pci.js';
 import type { Board } from './board.js';
 import { isMmio, type VirtioInterface } from './virtio-interface.js';
 
-/** Puts a virtio device of any type on the bus that its interface names. */
-export function addVirtio(board: Board, name: string, type: DeviceType, kind: VirtioInterface): void {
+/**
+ * Puts a virtio device of any type on the bus that its interface names.
+ * @param hidden feature bits that it goes without
+ */
+export function addVirtio(
+  board: Board,
+  name: string,
+  type: DeviceType,
+  kind: VirtioInterface,
+  hidden = 0n,
+): void {
   const { memory, clock } = board;
   if (isMmio(kind)) {
     const { base, gsi } = board.takeMmioSlot();
     const version = kind === 'mmio' ? 2 : 1;
-    board.add(new VirtioMmio({ name, type, memory, clock, base, irq: board.irq(gsi), version }));
+    board.add(new VirtioMmio({ name, type, memory, clock, hidden, base, irq: board.irq(gsi), version }));
   } else {
-    board.addPci(new VirtioPci({ name, type, memory, clock, host: board, interface: kind }));
+    board.addPci(new VirtioPci({ name, type, memory, clock, hidden, host: board, interface: kind }));
   }
 }

@@ -1,6 +1,7 @@
-import type { BlockBackend, BlockFile } from '../../block/backend.js';
-import { OverlayBackend } from '../../block/overlay.js';
-import { RawBackend } from '../../block/raw.js';
+import type { BlockBackend } from '../../block/backend.js';
+import { openImage } from '../../block/open-image.js';
+import type { ImageHost } from '../../block/qcow2/open.js';
+import { Throttle } from '../../block/throttle.js';
 import { VirtioBlk } from '../../devices/virtio/blk/blk.js';
 import { VirtioRng, type EntropySource } from '../../devices/virtio/rng.js';
 import type { Board } from './board.js';
@@ -9,16 +10,21 @@ import { addVirtio } from './virtio-bus.js';
 import type { VirtioInterface } from './virtio-interface.js';
 
 /** Puts a disk on its bus. */
-export function addDisk(board: Board, index: number, disk: CheckedDisk, file: BlockFile): BlockBackend {
-  const raw = new RawBackend(file);
-  const backend = disk.snapshot ? new OverlayBackend(raw) : raw;
-  const { serial, queues, readOnly } = disk;
-  addVirtio(
-    board,
-    `virtio-blk${index}`,
-    new VirtioBlk({ backend, serial, queues, readOnly }),
-    disk.interface,
-  );
+export function addDisk(board: Board, index: number, disk: CheckedDisk, host: ImageHost): BlockBackend {
+  const { serial, queues, queueSize, readOnly, throttling, hidden } = disk;
+  const backend = openImage({ ...disk, giveBack: disk.discard === 'unmap' }, host);
+  const blk = new VirtioBlk({
+    backend,
+    serial,
+    queues,
+    queueSize,
+    readOnly,
+    blockSize: disk.logicalBlockSize,
+    physicalBlockSize: disk.physicalBlockSize,
+    writethrough: disk.cache === 'writethrough',
+    ...(Object.keys(throttling).length > 0 && { gate: new Throttle(throttling, board.clock) }),
+  });
+  addVirtio(board, `virtio-blk${index}`, blk, disk.interface, hidden);
   return backend;
 }
 

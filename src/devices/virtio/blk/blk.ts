@@ -1,4 +1,5 @@
 import { SECTOR_SIZE, type BlockBackend, type BlockResult } from '../../../block/backend.js';
+import type { RequestGate } from '../../../block/throttle.js';
 import type { BusTarget, DeviceState } from '../../../vmm/device.js';
 import { DeviceId, type DeviceHost, type DeviceType } from '../device-type.js';
 import { has } from '../features.js';
@@ -21,19 +22,33 @@ export interface VirtioBlkOptions {
   readonly serial?: string;
   /** Request queues; 1 by default. */
   readonly queues?: number;
-  /** Entries of each; 128 by default. */
+  /** Entries of each; 256 by default. */
   readonly queueSize?: number;
   /** Bytes of a logical and of a physical block: powers of two, 512 by default. */
   readonly blockSize?: number;
   readonly physicalBlockSize?: number;
   readonly readOnly?: boolean;
+  /** Each write is on stable storage when it is answered, until the driver chooses otherwise. */
+  readonly writethrough?: boolean;
+  /** Holds requests back. */
+  readonly gate?: RequestGate;
 }
 
-/** A request that the back end works on. */
-interface Pending {
-  readonly chain: Chain;
-  readonly queue: Virtqueue;
-  readonly index: number;
+/** A request that the back end works on. Used again when it has been answered, and only then. */
+class Request {
+  chain!: Chain;
+  queue!: Virtqueue;
+  /** Of its queue. */
+  index = 0;
+  /** For the back end. */
+  readonly done: (result: BlockResult) => void;
+  /** The same for a write after which the back end's buffers are to be flushed. */
+  readonly written: (result: BlockResult) => void;
+
+  constructor(end: (request: Request, status: number) => void, backend: BlockBackend) {
+    this.done = result => end(this, result ? RequestStatus.IOERR : RequestStatus.OK);
+    this.written = result => (result ? this.done(result) : backend.flush(this.done));
+  }
 }
 
 type BlkState = {
@@ -62,19 +77,23 @@ export class VirtioBlk implements DeviceType {
   readonly discardAlignment: number;
   readonly maxSegments: number;
   /** What the driver has chosen of writeback and writethrough, if it may. */
-  writeback = true;
+  writeback: boolean;
   private readonly backend: BlockBackend;
   private readonly serial: Uint8Array;
   private readonly readOnly: boolean;
   private host!: DeviceHost;
-  private readonly pending = new Set<Pending>();
+  private readonly writethrough: boolean;
+  private readonly gate: RequestGate | undefined;
+  private readonly pending = new Set<Request>();
+  private readonly free: Request[] = [];
   private serving = false;
-  private readonly header = new DataView(new ArrayBuffer(HEADER_SIZE));
-  private readonly headerBytes = new Uint8Array(this.header.buffer);
+  private readonly header = new Uint8Array(HEADER_SIZE);
+  private readonly headerView = new DataView(this.header.buffer);
+  private readonly handle: ((chain: Chain, queue: Virtqueue) => void)[];
 
   constructor(options: VirtioBlkOptions) {
-    const { backend, serial = '', queues = 1, queueSize = 128, blockSize = 512 } = options;
-    const { physicalBlockSize = blockSize, readOnly = false } = options;
+    const { backend, serial = '', queues = 1, queueSize = 256, blockSize = 512 } = options;
+    const { physicalBlockSize = blockSize, readOnly = false, writethrough = false, gate } = options;
     this.backend = backend;
     this.serial = new TextEncoder().encode(serial).subarray(0, ID_SIZE);
     this.readOnly = readOnly || backend.readOnly;
@@ -84,6 +103,10 @@ export class VirtioBlk implements DeviceType {
     this.discardAlignment = Math.max(1, backend.discardGranularity / SECTOR_SIZE);
     this.maxSegments = queueSize - EXTRA_SEGMENTS;
     this.queueSizes = Array.from({ length: queues }, () => queueSize);
+    this.handle = this.queueSizes.map((_, index) => (chain, queue) => this.begin(chain, queue, index));
+    this.writethrough = writethrough;
+    this.writeback = !writethrough;
+    this.gate = gate;
     const { SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, MQ, DISCARD, WRITE_ZEROES } =
       BlkFeature;
     this.features =
@@ -119,7 +142,7 @@ export class VirtioBlk implements DeviceType {
 
   notify(index: number): void {
     this.serving = true;
-    this.host.serve(index, (chain, queue) => this.begin(chain, queue, index));
+    this.host.serve(index, this.handle[index]);
     this.serving = false;
   }
 
@@ -129,7 +152,7 @@ export class VirtioBlk implements DeviceType {
 
   reset(): void {
     this.pending.clear();
-    this.writeback = true;
+    this.writeback = !this.writethrough;
   }
 
   save(): DeviceState {
@@ -149,31 +172,29 @@ export class VirtioBlk implements DeviceType {
   }
 
   private begin(chain: Chain, queue: Virtqueue, index: number): void {
-    const request: Pending = { chain, queue, index };
-    this.pending.add(request);
     // Without header or status there is nothing to answer (5.2.6).
     if (chain.readableBytes < HEADER_SIZE || chain.writableBytes < 1) {
-      this.pending.delete(request);
       queue.push(chain, 0);
       return;
     }
-    chain.read(0, this.headerBytes);
-    const type = this.header.getUint32(0, true);
-    const high = this.header.getUint32(12, true);
-    const sector = high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + this.header.getUint32(8, true);
-    const done = (result: BlockResult): void => {
-      this.end(request, result ? RequestStatus.IOERR : RequestStatus.OK);
-    };
+    const request = this.free.pop() ?? new Request((ended, status) => this.end(ended, status), this.backend);
+    request.chain = chain;
+    request.queue = queue;
+    request.index = index;
+    this.pending.add(request);
+    chain.readInto(0, this.header, 0, HEADER_SIZE);
+    const sector = this.readSector(this.headerView, 8);
+    const type = this.headerView.getUint32(0, true);
     switch (type) {
       case RequestType.IN:
-        this.transfer(request, sector, chain.writableBytes - 1, false, done);
+        this.admit(request, sector, chain.writableBytes - 1, false);
         return;
       case RequestType.OUT:
         if (this.readOnly) this.end(request, RequestStatus.IOERR);
-        else this.transfer(request, sector, chain.readableBytes - HEADER_SIZE, true, done);
+        else this.admit(request, sector, chain.readableBytes - HEADER_SIZE, true);
         return;
       case RequestType.FLUSH:
-        this.backend.flush(done);
+        this.backend.flush(request.done);
         return;
       case RequestType.GET_ID:
         this.identify(chain);
@@ -188,27 +209,40 @@ export class VirtioBlk implements DeviceType {
     }
   }
 
-  private transfer(
-    request: Pending,
-    sector: number,
-    length: number,
-    write: boolean,
-    done: (result: BlockResult) => void,
-  ): void {
+  private readSector(view: DataView, at: number): number {
+    const high = view.getUint32(at + 4, true);
+    return high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + view.getUint32(at, true);
+  }
+
+  private admit(request: Request, sector: number, length: number, write: boolean): void {
     if (length % SECTOR_SIZE !== 0 || !this.inRange(sector, length / SECTOR_SIZE)) {
       this.end(request, RequestStatus.IOERR);
-      return;
+    } else if (this.gate) {
+      this.gate.pass(
+        write,
+        length,
+        this.ifPending(request, () => this.transfer(request, sector, length, write)),
+      );
+    } else {
+      this.transfer(request, sector, length, write);
     }
+  }
+
+  /** What waits for the gate is not done any more once the driver has taken its buffers back. */
+  private ifPending(request: Request, action: () => void): () => void {
+    return () => {
+      if (this.pending.has(request)) action();
+    };
+  }
+
+  private transfer(request: Request, sector: number, length: number, write: boolean): void {
+    const { chain } = request;
     const offset = sector * SECTOR_SIZE;
-    if (!write) {
-      this.backend.read(offset, request.chain.views(true, 0, length), done);
-      return;
+    if (!write) this.backend.read(offset, chain.views(true, 0, length), request.done);
+    else {
+      const views = chain.views(false, HEADER_SIZE, length);
+      this.backend.write(offset, views, this.writeback ? request.done : request.written);
     }
-    const views = request.chain.views(false, HEADER_SIZE, length);
-    this.backend.write(offset, views, result => {
-      if (result || this.writeback) done(result);
-      else this.backend.flush(done);
-    });
   }
 
   private identify(chain: Chain): void {
@@ -218,7 +252,7 @@ export class VirtioBlk implements DeviceType {
   }
 
   /** DISCARD and WRITE_ZEROES: a list of ranges (5.2.6.2). All are checked before the first is touched. */
-  private clear(request: Pending, zeroes: boolean): void {
+  private clear(request: Request, zeroes: boolean): void {
     const { chain } = request;
     const length = chain.readableBytes - HEADER_SIZE;
     const count = length / RANGE_SIZE;
@@ -231,9 +265,11 @@ export class VirtioBlk implements DeviceType {
     const view = new DataView(bytes.buffer);
     const ranges = Array.from({ length: count }, (_, i) => {
       const at = i * RANGE_SIZE;
-      const high = view.getUint32(at + 4, true);
-      const sector = high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + view.getUint32(at, true);
-      return { sector, sectors: view.getUint32(at + 8, true), flags: view.getUint32(at + 12, true) };
+      return {
+        sector: this.readSector(view, at),
+        sectors: view.getUint32(at + 8, true),
+        flags: view.getUint32(at + 12, true),
+      };
     });
     const allowed = zeroes ? RANGE_UNMAP : 0;
     if (ranges.some(({ flags }) => (flags & ~allowed) !== 0)) {
@@ -246,7 +282,8 @@ export class VirtioBlk implements DeviceType {
     }
     const next = (i: number, result: BlockResult): void => {
       if (result || i === ranges.length) {
-        this.end(request, result ? RequestStatus.IOERR : RequestStatus.OK);
+        if (zeroes && !this.writeback) request.written(result);
+        else request.done(result);
         return;
       }
       const { sector, sectors, flags } = ranges[i];
@@ -256,7 +293,9 @@ export class VirtioBlk implements DeviceType {
       if (zeroes) this.backend.writeZeroes(offset, size, (flags & RANGE_UNMAP) !== 0, done);
       else this.backend.discard(offset, size, done);
     };
-    next(0, undefined);
+    const begin = (): void => next(0, undefined);
+    if (this.gate) this.gate.pass(true, 0, this.ifPending(request, begin));
+    else begin();
   }
 
   private inRange(sector: number, sectors: number): boolean {
@@ -264,11 +303,12 @@ export class VirtioBlk implements DeviceType {
   }
 
   /** Answers, unless the driver has taken the queue back in the meantime. */
-  private end(request: Pending, status: number): void {
+  private end(request: Request, status: number): void {
     if (!this.pending.delete(request)) return;
     const { chain, queue, index } = request;
     chain.write8(chain.writableBytes - 1, status);
     queue.push(chain, chain.writableBytes);
+    this.free.push(request);
     // What is done at once is told of when the whole batch is.
     if (!this.serving) this.host.signal(index);
   }

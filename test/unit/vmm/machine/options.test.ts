@@ -127,18 +127,38 @@ describe('options', () => {
     const [disk] = checkOptions({ kernel, cpus: 3, disks: [{ file: 'disk.img' }] }).disks;
     expect(disk).toEqual({
       file: 'disk.img',
+      format: undefined,
       readOnly: false,
       snapshot: false,
       serial: '',
       interface: 'transitional',
       queues: 3,
+      queueSize: 256,
+      logicalBlockSize: 512,
+      physicalBlockSize: 512,
+      discard: 'unmap',
+      cache: 'writeback',
+      throttling: {},
+      hidden: 0n,
     });
+    const [odd] = checkOptions({
+      kernel,
+      disks: [{ file: 'd', ring: { packed: false, queue_reset: true } }],
+    }).disks;
+    expect(odd.hidden).toBe(1n << 34n);
     const refused: readonly (readonly [readonly DiskOption[], RegExp])[] = [
       [[{ file: '' }], /needs the path/],
       [[{ file: 'd', serial: 'x'.repeat(21) }], /20 ASCII characters/],
       [[{ file: 'd', serial: 'Zähler' }], /20 ASCII characters/],
       [[{ file: 'd', queues: 65 }], /1 to 64 queues, not 65/],
       [[{ file: 'd', queues: NaN }], /1 to 64 queues/],
+      [[{ file: 'd', format: 'vmdk' as 'raw' }], /format is one of raw, qcow2, not 'vmdk'/],
+      [[{ file: 'd', queueSize: 100 }], /queue size is a power of two from 4 to 1024, not 100/],
+      [[{ file: 'd', logicalBlockSize: 256 }], /logical block size is a power of two from 512/],
+      [[{ file: 'd', logicalBlockSize: 4096, physicalBlockSize: 512 }], /physical block size .* from 4096/],
+      [[{ file: 'd', discard: 'on' as 'unmap' }], /discard is one of unmap, ignore, not 'on'/],
+      [[{ file: 'd', throttling: { iopsRead: 0 } }], /iopsRead is 1 or more, not 0/],
+      [[{ file: 'd', ring: { split: true } as object }], /there is no 'split' of queues: packed, /],
     ];
     for (const [disks, why] of refused) expect(() => checkOptions({ kernel, disks })).toThrow(why);
   });

@@ -27,7 +27,7 @@ const F_MQ = 1n << 12n;
 
 const SECTORS = 64;
 const QUEUE = 0x10_0000;
-const QUEUE_SIZE = 128;
+const QUEUE_SIZE = 256;
 const HEADER = 0x20_0000;
 const DATA = 0x21_0000;
 const STATUS = 0x22_0000;
@@ -225,6 +225,20 @@ describe('a disk', () => {
     expect(careful.file.calls).toEqual(['write', 'sync']);
   });
 
+  it('flushes after each write when it is told to, until the driver chooses otherwise', () => {
+    const rig = new Rig({ features: F_FLUSH | F_CONFIG_WCE, writethrough: true });
+    expect(rig.transport.readConfig(32, 1)).toBe(0);
+    expect(rig.request(OUT, 0, [rig.out(0, 512)])).toBe(OK);
+    expect(rig.file.calls).toEqual(['write', 'sync']);
+    expect(rig.clear(WRITE_ZEROES, [0, 1])).toBe(OK);
+    expect(rig.file.calls.slice(2)).toEqual(['write', 'sync']);
+    rig.transport.writeConfig(32, 1, 1);
+    expect(rig.request(OUT, 0, [rig.out(0, 512)])).toBe(OK);
+    expect(rig.file.calls.slice(4)).toEqual(['write']);
+    rig.start(F_FLUSH | F_CONFIG_WCE);
+    expect(rig.transport.readConfig(32, 1)).toBe(0);
+  });
+
   it('lets the driver choose between writeback and writethrough', () => {
     const rig = new Rig({ features: F_FLUSH | F_CONFIG_WCE });
     expect(rig.transport.readConfig(32, 1)).toBe(1);
@@ -335,6 +349,38 @@ describe('a disk', () => {
     rig.transport.notify(0);
     expect(driver.collect()).toHaveLength(3);
     expect(rig.transport.interrupts()).toEqual(['queue0']);
+  });
+});
+
+describe('a disk with a gate', () => {
+  it('does what the gate lets through, and nothing after the driver has taken its buffers back', () => {
+    const waiting: (() => void)[] = [];
+    const seen: [boolean, number][] = [];
+    const gate = {
+      pass: (write: boolean, bytes: number, go: () => void) => {
+        seen.push([write, bytes]);
+        waiting.push(go);
+      },
+    };
+    const rig = new Rig({ gate });
+    rig.submit(IN, 0, [rig.into(0, 512)]);
+    rig.submit(OUT, 1, [rig.out(512, 1024)]);
+    rig.transport.memory.bytes(DATA, 16).fill(0);
+    rig.submit(DISCARD, 0, [rig.out(0, 16)]);
+    expect(rig.drivers[0].collect()).toEqual([]);
+    expect(rig.request(FLUSH, 0)).toBe(OK);
+    expect(rig.file.calls).toEqual(['sync']);
+    waiting[0]();
+    expect(rig.file.calls).toEqual(['sync', 'read']);
+    rig.start(F_FLUSH);
+    waiting[1]();
+    waiting[2]();
+    expect(rig.file.calls).toEqual(['sync', 'read']);
+    expect(seen).toEqual([
+      [false, 512],
+      [true, 1024],
+      [true, 0],
+    ]);
   });
 });
 
