@@ -1,5 +1,6 @@
 import { S5_SLP_TYP } from '../devices/legacy/acpi-pm.js';
 import { mmioSlots } from '../devices/virtio/transport/mmio-slots.js';
+import type { HpetModel } from '../devices/legacy/hpet.js';
 import type { ComPort } from '../devices/legacy/uart16550.js';
 import {
   device,
@@ -17,6 +18,7 @@ import {
   type Descriptor,
   type Statement,
 } from './aml.js';
+import { hpetDevice } from './hpet.js';
 import { virtioMmio } from './virtio-mmio.js';
 import { configurationSpace, hostBridge } from './pci.js';
 import { table } from './table.js';
@@ -37,6 +39,8 @@ export interface DsdtParts {
   readonly pic: boolean;
   readonly rtc: boolean;
   readonly keyboard: boolean;
+  readonly pit: boolean;
+  readonly hpet: HpetModel | undefined;
   /** Virtio devices at fixed addresses. */
   readonly mmioSlots: number;
 }
@@ -54,6 +58,8 @@ export function dsdt({ cpus, serialPorts, parts }: DsdtOptions): Uint8Array {
         '\\_SB',
         ...processors(cpus),
         ...(parts.rtc ? [realTimeClock()] : []),
+        ...(parts.pit ? [intervalTimer()] : []),
+        ...(parts.hpet ? [hpetDevice(parts.hpet)] : []),
         ...(parts.keyboard ? [keyboard()] : []),
         ...serialPorts.map(serialPort),
         ...mmioSlots(parts.mmioSlots, parts.pci).map(virtioMmio),
@@ -87,6 +93,14 @@ function realTimeClock(): Statement {
     'RTC',
     name('_HID', eisaId('PNP0B00')),
     name('_CRS', resourceTemplate(io(0x70, 2), irqNoFlags(8))),
+  );
+}
+
+function intervalTimer(): Statement {
+  return device(
+    'TIMR',
+    name('_HID', eisaId('PNP0100')),
+    name('_CRS', resourceTemplate(io(0x40, 4), irqNoFlags(0))),
   );
 }
 

@@ -16,6 +16,7 @@ const LAYOUT = structure<GenericAddress>(
   12,
 );
 
+const SYSTEM_MEMORY = 0;
 const SYSTEM_IO = 1;
 
 /** Values of `accessSize`. */
@@ -40,4 +41,9 @@ export function genericAddress(property: string): Structure<GenericAddress> {
 /** Registers in I/O ports. @param bytes size of all of them */
 export function portRegister(port: number, bytes: number, accessSize: number): GenericAddress {
   return { space: SYSTEM_IO, bitWidth: 8 * bytes, bitOffset: 0, accessSize, address: port };
+}
+
+/** A block of registers in memory, whose width and access the specification of the block says. */
+export function memoryRegister(address: number): GenericAddress {
+  return { space: SYSTEM_MEMORY, bitWidth: 0, bitOffset: 0, accessSize: 0, address };
 }

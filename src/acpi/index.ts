@@ -4,6 +4,7 @@ import type { GuestMemory } from '../vmm/memory/guest-memory.js';
 import { dsdt, type DsdtOptions } from './dsdt.js';
 import { FACS_ALIGNMENT, facs } from './facs.js';
 import { fadt } from './fadt.js';
+import { hpetTable } from './hpet.js';
 import { madt } from './madt.js';
 import { mcfg } from './mcfg.js';
 import { RSDP_ALIGNMENT, RSDP_SIZE, rsdp } from './rsdp.js';
@@ -55,6 +56,7 @@ export function buildAcpiTables(options: AcpiOptions): AcpiTables {
   const listed = [
     area.put('FADT', fadt({ facs: facsAt, dsdt: dsdtAt }, parts)),
     area.put('MADT', madt({ cpus, pic: parts.pic, timerGsi: TIMER_GSI, sciIrq: SCI_IRQ })),
+    ...(parts.hpet ? [area.put('HPET', hpetTable(parts.hpet))] : []),
     ...(parts.pci ? [area.put('MCFG', mcfg())] : []),
   ];
   const rsdtAt = area.put('RSDT', rsdt(listed));

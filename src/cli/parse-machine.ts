@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.js';
 import { MACHINE_TYPES, type MachineTypeOption } from '../vmm/machine/machine-parts.js';
+import { parseSwitch, splitSetting } from './switches.js';
 
 /** How `--machine` is written. */
 export const MACHINE_SYNTAX = `${MACHINE_TYPES.join('|')}[,pic=on|off][,pit=on|off][,rtc=on|off][,auto-kernel-cmdline=on|off]`;
@@ -25,13 +26,11 @@ export function parseMachine(text: string): MachineTypeOption {
     throw new ConfigError(`--machine is one of ${MACHINE_TYPES.join(', ')}, not '${name}'`, { name });
   const machine: { -readonly [Key in keyof MachineTypeOption]: MachineTypeOption[Key] } = { type };
   for (const part of parts) {
-    const [key, value = 'on'] = part.split(/=(.*)/s, 2);
+    const [key, value] = splitSetting(part);
     if (!Object.hasOwn(SWITCHES, key)) {
       throw new ConfigError(`--machine: '${part}' is not understood: write ${MACHINE_SYNTAX}`, { part });
     }
-    if (value !== 'on' && value !== 'off')
-      throw new ConfigError(`--machine: ${key} is on or off, not '${value}'`, { part });
-    machine[SWITCHES[key]] = value === 'on';
+    machine[SWITCHES[key]] = parseSwitch('--machine', key, value);
   }
   return machine;
 }

@@ -4,8 +4,12 @@ import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
+import type { CpuOption } from '../vmm/machine/cpu-options.js';
+import type { HpetOption } from '../vmm/machine/hpet-options.js';
 import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
+import { CPU_SYNTAX, parseCpu } from './parse-cpu.js';
+import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
 import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
@@ -41,6 +45,8 @@ interface RunFlags {
   readonly seed?: number;
   readonly acpi: boolean;
   readonly machine?: MachineTypeOption;
+  readonly hpet?: boolean | HpetOption;
+  readonly cpu?: CpuOption;
   readonly pci: boolean;
   readonly disk?: readonly string[];
   readonly rng?: true;
@@ -127,6 +133,12 @@ function options(): Option[] {
     ).argParser(gather),
     new Option('--no-pci', 'a PC without a PCI bus: virtio devices at fixed addresses'),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
+    single(
+      '--hpet <timers>',
+      `high precision event timers: ${HPET_SYNTAX}; a microvm has none by default`,
+      parseHpet,
+    ).default(undefined, '64'),
+    single('--cpu <model>', `what the processors tell of themselves: ${CPU_SYNTAX}`, parseCpu),
     single('--kvm-device <path>', `the KVM device instead of ${KVM_DEVICE}; implies --accel kvm`, parsePath),
     new Option(
       '--icount',
@@ -197,9 +209,19 @@ function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorN
   return kvmDevice === undefined && !existsSync(KVM_DEVICE) ? 'wasm' : undefined;
 }
 
+/** What the guest runs on. */
+function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<MachineOptions> {
+  return {
+    acpi,
+    ...(machine && { machine }),
+    ...(hpet !== undefined && { hpet }),
+    ...(cpu && { cpu }),
+    ...(pci ? {} : { pci }),
+  };
+}
+
 function machineOptions(kernel: string, kernelArguments: readonly string[], flags: RunFlags): MachineOptions {
-  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, acpi, machine, pci, rng, reboot } =
-    flags;
+  const { accel, memory, cpus, boot, initrd, timeout, exitOn, kvmDevice, rng, reboot } = flags;
   const append = [flags.append ?? '', ...kernelArguments].filter(part => part !== '').join(' ');
   return {
     kernel,
@@ -208,9 +230,7 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     memory,
     cpus,
     boot,
-    acpi,
-    ...(machine && { machine }),
-    ...(pci ? {} : { pci }),
+    ...boardOptions(flags),
     rng: rng ?? false,
     onReset: reboot ? 'reboot' : 'end',
     ...(kvmDevice !== undefined && { kvmDevice }),

@@ -1,3 +1,5 @@
+import type { Paravirtualization } from '../vmm/accelerator.js';
+
 /** What the software CPU tells of itself (Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E): exactly what it does. */
 
 export type CpuidResult = readonly [eax: number, ebx: number, ecx: number, edx: number];
@@ -13,6 +15,8 @@ export interface CpuidContext {
   readonly ospke: boolean;
   /** XCR0's low half. */
   readonly xcr0: number;
+  /** What is told of the hypervisor; all by default. */
+  readonly paravirtualization?: Paravirtualization;
 }
 
 /** Time stamp counter and local APIC timer count nanoseconds. */
@@ -55,6 +59,7 @@ const EXTENDED1_ECX = bits(0, 4, 8);
 const EXTENDED8_EBX = bits(2);
 /** KVM: clock source, no I/O delay, clock source 2, stable. */
 const KVM_FEATURES = bits(0, 1, 3, 24);
+const KVM_CLOCK_FEATURES = bits(0, 3, 24);
 
 export function cpuid(leaf: number, subleaf: number, context: CpuidContext): CpuidResult {
   switch (leaf) {
@@ -76,10 +81,12 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
     case 0xd:
       return xsave(subleaf, context);
     case 0x4000_0000:
+      if (context.paravirtualization?.kvm === false) return NONE;
       return [HIGHEST_HYPERVISOR, ...text('KVMKVMKVM\0\0\0')] as unknown as CpuidResult;
     case 0x4000_0001:
-      return [KVM_FEATURES, 0, 0, 0];
+      return [kvmFeatures(context), 0, 0, 0];
     case 0x4000_0010:
+      if (context.paravirtualization?.kvm === false) return NONE;
       return [TSC_KHZ, TSC_KHZ, 0, 0];
     case 0x8000_0000:
       return vendor(HIGHEST_EXTENDED);
@@ -104,6 +111,11 @@ export function cpuid(leaf: number, subleaf: number, context: CpuidContext): Cpu
     default:
       return NONE;
   }
+}
+
+function kvmFeatures({ paravirtualization }: CpuidContext): number {
+  if (paravirtualization?.kvm === false) return 0;
+  return paravirtualization?.kvmclock === false ? KVM_FEATURES & ~KVM_CLOCK_FEATURES : KVM_FEATURES;
 }
 
 function leaf1Ecx({ osxsave }: CpuidContext): number {

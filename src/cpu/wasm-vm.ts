@@ -376,6 +376,9 @@ export class WasmVm implements Vm {
       ospke: (cr4 & CR4_PKE) !== 0n,
       xcr0: fields.get32(L.XCR0),
       apic: apic.enabled,
+      ...(this.options.paravirtualization && {
+        paravirtualization: this.options.paravirtualization,
+      }),
     });
     result.forEach((value, i) => this.view.setUint32(L.CPUID_OUT + i * 4, value, true));
   };

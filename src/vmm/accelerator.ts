@@ -117,10 +117,20 @@ export interface Vm {
   close(): void;
 }
 
+/** What CPUID tells of the hypervisor. */
+export interface Paravirtualization {
+  /** KVM's signature is there. */
+  readonly kvm: boolean;
+  /** KVM's clock sources are. */
+  readonly kvmclock: boolean;
+}
+
 /** How many virtual CPUs, over which memory. */
 export interface VmOptions {
   readonly memory: GuestMemory;
   readonly cpus: number;
+  /** All of it by default. */
+  readonly paravirtualization?: Paravirtualization;
   readonly handlers: ExitHandlers;
   /** Told of each exit, so that devices see one time within it. */
   readonly clock: MachineClock;

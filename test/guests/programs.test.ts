@@ -4,7 +4,7 @@ import { faithful, guestPath, onEachAccelerator, runGuest } from './harness.js';
 import { parseGuestOutput } from './protocol.js';
 
 /** Programs that check by themselves and end. */
-const SELF_CHECKING = ['hello', 'timers', 'strings', 'probe', 'memory', 'smp', 'exits', 'power'];
+const SELF_CHECKING = ['hello', 'timers', 'strings', 'probe', 'hpet', 'memory', 'smp', 'exits', 'power'];
 
 /**
  * Checks that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so

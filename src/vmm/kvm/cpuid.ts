@@ -1,3 +1,4 @@
+import type { Paravirtualization } from '../accelerator.js';
 import type { KvmCpuidEntry } from './structs.js';
 
 /** KVM_CPUID_FLAG_SIGNIFCANT_INDEX: the entry answers only its own value of ECX. */
@@ -19,6 +20,10 @@ const HYPERVISOR_BASE = 0x4000_0000;
 const HYPERVISOR_TIMING = 0x4000_0010;
 /** KVM's local APIC timer runs at 1 GHz. */
 const APIC_BUS_KHZ = 1_000_000;
+/** KVM's features (Linux, Documentation/virt/kvm/x86/cpuid.rst): both clock sources, and that the clock is stable. */
+const HYPERVISOR_FEATURES = 0x4000_0001;
+const KVM_CLOCK_FEATURES = (1 << 0) | (1 << 3) | (1 << 24);
+const LAST_HYPERVISOR = 0x4000_ffff;
 
 export interface CpuidOptions {
   /** The local APIC's id, 0 to cpus − 1. */
@@ -27,6 +32,7 @@ export interface CpuidOptions {
   readonly tscDeadline: boolean;
   /** The guest's time stamp counter in kHz, 0 when KVM does not tell. */
   readonly tscKhz: number;
+  readonly paravirtualization: Paravirtualization;
 }
 
 /**
@@ -34,16 +40,25 @@ export interface CpuidOptions {
  * The topology is one package with a core a vCPU and a thread a core.
  */
 export function presentCpuid(supported: readonly KvmCpuidEntry[], options: CpuidOptions): KvmCpuidEntry[] {
-  const kept = supported.filter(entry => !isTopology(entry.function) && entry.function !== HYPERVISOR_TIMING);
+  const { paravirtualization } = options;
+  const offered = supported.filter(entry => paravirtualization.kvm || !isHypervisor(entry.function));
+  const kept = offered.filter(entry => !isTopology(entry.function) && entry.function !== HYPERVISOR_TIMING);
   const entries = kept.map(entry => adapt({ ...entry }, options));
-  return [...entries, ...topology(supported, options), ...timing(supported, options)];
+  return [...entries, ...topology(supported, options), ...timing(offered, options)];
 }
 
 function isTopology(leaf: number): boolean {
   return leaf === 0xb || leaf === 0x1f;
 }
 
-function adapt(entry: KvmCpuidEntry, { apicId, cpus, tscDeadline, tscKhz }: CpuidOptions): KvmCpuidEntry {
+function isHypervisor(leaf: number): boolean {
+  return leaf >= HYPERVISOR_BASE && leaf <= LAST_HYPERVISOR;
+}
+
+function adapt(
+  entry: KvmCpuidEntry,
+  { apicId, cpus, tscDeadline, tscKhz, paravirtualization }: CpuidOptions,
+): KvmCpuidEntry {
   switch (entry.function) {
     case 0x1:
       entry.ebx = ((entry.ebx & 0xffff) | (cpus << 16) | (apicId << 24)) >>> 0;
@@ -57,6 +72,9 @@ function adapt(entry: KvmCpuidEntry, { apicId, cpus, tscDeadline, tscKhz }: Cpui
       break;
     case HYPERVISOR_BASE:
       if (tscKhz > 0) entry.eax = Math.max(entry.eax, HYPERVISOR_TIMING);
+      break;
+    case HYPERVISOR_FEATURES:
+      if (!paravirtualization.kvmclock) entry.eax = bit(entry.eax, KVM_CLOCK_FEATURES, false);
       break;
     case 0x8000_0001:
       entry.ecx = bit(

@@ -202,10 +202,10 @@ export class KvmVm implements Vm {
   private presentCpu(): void {
     const supported = this.kvm.supportedCpuid();
     const tscDeadline = this.kvm.capability(k.KvmCap.TSC_DEADLINE_TIMER) > 0;
-    const { cpus } = this.options;
+    const { cpus, paravirtualization = { kvm: true, kvmclock: true } } = this.options;
     for (const [apicId, access] of this.vcpus.entries()) {
       const tscKhz = Math.max(0, ioctl(access.fd, k.KVM_GET_TSC_KHZ, 0));
-      access.setCpuid(presentCpuid(supported, { apicId, cpus, tscDeadline, tscKhz }));
+      access.setCpuid(presentCpuid(supported, { apicId, cpus, tscDeadline, tscKhz, paravirtualization }));
       access.setMsrs(FIRMWARE_MSRS);
       access.connectNmi();
     }

@@ -1,6 +1,7 @@
 import { AcpiPm, SCI_IRQ } from '../../devices/legacy/acpi-pm.js';
 import { DebugConsole } from '../../devices/legacy/debug-console.js';
 import { DebugExit } from '../../devices/legacy/debug-exit.js';
+import { Hpet, type HpetModel } from '../../devices/legacy/hpet.js';
 import { I8042 } from '../../devices/legacy/i8042.js';
 import { Ioapic, IOAPIC_PINS } from '../../devices/legacy/ioapic.js';
 import { Pic } from '../../devices/legacy/pic.js';
@@ -22,6 +23,7 @@ import { Bus } from '../bus/bus.js';
 import { Dispatcher } from '../bus/dispatch.js';
 import type { Clock } from '../clock.js';
 import type { BusRange, ByteSink, Device, IrqLine, Power } from '../device.js';
+import { GatedLine } from '../gated-line.js';
 import { InterruptRouter, type IrqRoute } from '../interrupts.js';
 import {
   HIGH_RAM_START,
@@ -104,8 +106,11 @@ export class Board implements DeviceContext, PciHost {
 
     if (parts.pic) this.add(pic);
     this.add(ioapic);
-    if (parts.pit) this.add(new Pit({ clock, irq: this.irq(0) }));
-    if (parts.rtc) this.add(new Rtc({ clock, irq: this.irq(8), ...ramSizes(memory) }));
+    const timerIrq = new GatedLine(this.irq(0));
+    const rtcIrq = new GatedLine(this.irq(8));
+    if (parts.pit) this.add(new Pit({ clock, irq: timerIrq }));
+    if (parts.rtc) this.add(new Rtc({ clock, irq: rtcIrq, ...ramSizes(memory) }));
+    if (parts.hpet) this.add(this.makeHpet(parts.hpet, [timerIrq, rtcIrq]));
     for (const uart of this.uarts) this.add(uart);
     this.add(new I8042({ keyboardIrq: this.irq(1), auxIrq: this.irq(12), power }));
     this.add(new ResetControl(power));
@@ -177,6 +182,18 @@ export class Board implements DeviceContext, PciHost {
   intx(slot: number, pin: number): { readonly line: IrqLine; readonly gsi: number } {
     const gsi = intxGsi(slot, pin);
     return { line: this.irq(gsi), gsi };
+  }
+
+  private makeHpet(model: HpetModel, replaced: readonly GatedLine[]): Hpet {
+    return new Hpet({
+      ...model,
+      clock: this.clock,
+      irq: gsi => this.irq(gsi),
+      sendMsi: (address, data) => this.sendMsi(address, data),
+      onLegacyReplacement: on => {
+        for (const line of replaced) line.open(!on);
+      },
+    });
   }
 
   private addPciBus(): PciRoot {

@@ -1,3 +1,4 @@
+import type { HpetModel } from '../../devices/legacy/hpet.js';
 import { ConfigError } from '../../errors.js';
 
 /**
@@ -31,12 +32,13 @@ export interface BoardParts {
   readonly rtc: boolean;
   /** Operating systems are told of the keyboard controller. It is there in any case: some kernels reset by it. */
   readonly keyboard: boolean;
+  readonly hpet: HpetModel | undefined;
   /** Places for virtio devices at fixed addresses. */
   readonly mmioSlots: number;
 }
 
 /** The parts that a machine's type decides. */
-export type TypeParts = Omit<BoardParts, 'mmioSlots'>;
+export type TypeParts = Omit<BoardParts, 'mmioSlots' | 'hpet'>;
 
 /**
  * @param pci `false` for a machine without a PCI bus whatever its type

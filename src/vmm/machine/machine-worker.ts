@@ -141,6 +141,7 @@ export class MachineWorker {
     this.vm = accelerator.createVm({
       memory: this.memory,
       cpus: setup.cpus,
+      paravirtualization: setup.cpu,
       handlers: this.board.dispatcher,
       clock: this.clock,
       doorbell: setup.doorbell,

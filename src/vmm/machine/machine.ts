@@ -160,6 +160,7 @@ export class Machine {
       remoteDevices: this.custom.remote,
       moduleDevices: this.custom.modules,
       parts: options.parts,
+      cpu: options.cpu,
       disks: options.disks,
       rng: options.rng,
       consoleInterface: options.consoleInterface,

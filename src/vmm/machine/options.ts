@@ -10,6 +10,8 @@ import {
 import type { GuestMemory } from '../memory/guest-memory.js';
 import { checkConsoles, type CheckedConsole, type ConsoleOption } from './console-options.js';
 import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
+import { checkCpu, type CpuOption } from './cpu-options.js';
+import { checkHpet, type HpetOption } from './hpet-options.js';
 import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
 import { RESET_ACTIONS, type ResetAction } from '../power-switch.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
@@ -90,6 +92,9 @@ export interface MachineOptions {
   readonly acpi?: boolean;
   /** `pc` by default. */
   readonly machine?: MachineType | MachineTypeOption;
+  /** High precision event timers at 0xFED00000; on a PC alone by default. */
+  readonly hpet?: boolean | HpetOption;
+  readonly cpu?: CpuOption;
   /** A PCI bus; true by default on a PC. Without one, virtio devices lie at fixed addresses. */
   readonly pci?: boolean;
   /** Disks, in the order in which the guest finds them. */
@@ -134,7 +139,7 @@ export function parseSize(size: number | string): number {
 /** The options with every default filled in and every value checked that can be checked without the host. */
 export interface CheckedOptions extends Omit<
   MachineOptions,
-  'icount' | 'disks' | 'machine' | 'pci' | 'rng' | 'consoles'
+  'icount' | 'disks' | 'machine' | 'pci' | 'rng' | 'consoles' | 'hpet' | 'cpu'
 > {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
@@ -146,6 +151,7 @@ export interface CheckedOptions extends Omit<
   readonly acpi: boolean;
   readonly onReset: ResetAction;
   readonly machine: MachineTypeOption;
+  readonly cpu: Required<CpuOption>;
   readonly parts: BoardParts;
   readonly disks: readonly CheckedDisk[];
   /** How the guest reaches the source of entropy, if it has one. */
@@ -183,7 +189,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   options.devices?.forEach(checkDevice);
   checkRecording(options);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  const { pci, ...rest } = options;
+  const { pci, cpu, hpet: wantedHpet, ...rest } = options;
   const machine = typeof options.machine === 'object' ? options.machine : { type: options.machine ?? 'pc' };
   const board = partsOf(machine, pci);
   const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
@@ -191,7 +197,8 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   const consoles = checkConsoles(options.consoles ?? []);
   const consoleInterface = consoles.length > 0 ? checkInterface('consoles', undefined, board) : undefined;
   const interfaces = virtioInterfaces({ disks, rng, consoleInterface });
-  const parts = { ...board, mmioSlots: countMmio(interfaces) };
+  const hpet = checkHpet(wantedHpet ?? machine.type === 'pc');
+  const parts = { ...board, hpet, mmioSlots: countMmio(interfaces) };
   return {
     ...rest,
     memoryBytes,
@@ -205,6 +212,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     onReset,
     machine,
     parts,
+    cpu: checkCpu(cpu),
     disks,
     rng,
     consoles,

@@ -1,4 +1,4 @@
-import type { VcpuFailure } from '../accelerator.js';
+import type { Paravirtualization, VcpuFailure } from '../accelerator.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import type { ProbeBatch } from '../bus/probe-batch.js';
 import type { ProbeFilter } from '../bus/probe.js';
@@ -57,6 +57,7 @@ export interface WorkerSetup {
   readonly remoteDevices: readonly RemoteDeviceSetup[];
   readonly moduleDevices: readonly ModuleDeviceSetup[];
   readonly parts: BoardParts;
+  readonly cpu: Paravirtualization;
   readonly disks: readonly CheckedDisk[];
   /** How the guest reaches its entropy device, if it has one. */
   readonly rng: VirtioInterface | undefined;

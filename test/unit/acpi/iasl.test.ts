@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PC } from '../vmm/machine/parts.js';
+import { MICROVM, PC } from '../vmm/machine/parts.js';
 import * as aml from '../../../src/acpi/aml.js';
 import { buildAcpiTables } from '../../../src/acpi/index.js';
 import { table } from '../../../src/acpi/table.js';
@@ -43,9 +43,12 @@ describe.skipIf(!IASL)(TITLE, () => {
         .gpa.toString(16)
         .toUpperCase();
 
-    it.each(['DSDT', 'FADT', 'MADT', 'MCFG', 'RSDT', 'XSDT'])('reads %s and writes it again', async name => {
-      await roundTrip(bytesOf(name));
-    });
+    it.each(['DSDT', 'FADT', 'MADT', 'HPET', 'MCFG', 'RSDT', 'XSDT'])(
+      'reads %s and writes it again',
+      async name => {
+        await roundTrip(bytesOf(name));
+      },
+    );
 
     it('reads the FACS and writes it again, all of it', async () => {
       const facs = bytesOf('FACS');
@@ -79,6 +82,8 @@ describe.skipIf(!IASL)(TITLE, () => {
       'Device (C000) { Name (_HID, "ACPI0007" ) Name (_UID, Zero) }',
       'Device (C001) { Name (_HID, "ACPI0007" ) Name (_UID, One) }',
       'Device (RTC) { Name (_HID, EisaId ("PNP0B00") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0070, 0x0070, 0x01, 0x02, ) IRQNoFlags () {8} }) }',
+      'Device (TIMR) { Name (_HID, EisaId ("PNP0100") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0040, 0x0040, 0x01, 0x04, ) IRQNoFlags () {0} }) }',
+      'Device (HPET) { Name (_HID, EisaId ("PNP0103") ) Name (_UID, Zero) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xFED00000, 0x00000400, ) }) }',
       'Device (KBD) { Name (_HID, EisaId ("PNP0303") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0060, 0x0060, 0x01, 0x01, ) IO (Decode16, 0x0064, 0x0064, 0x01, 0x01, ) IRQNoFlags () {1} }) }',
       'Device (COM1) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, One) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x03F8, 0x03F8, 0x01, 0x08, ) IRQ (Edge, ActiveHigh, Shared, ) {4} }) }',
       'Device (COM2) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, 0x02) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x02F8, 0x02F8, 0x01, 0x08, ) IRQNoFlags () {3} }) }',
@@ -89,6 +94,19 @@ describe.skipIf(!IASL)(TITLE, () => {
       'Device (ECAM) { Name (_HID, EisaId ("PNP0C02") ) Name (_UID, Zero) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xE0000000, 0x00100000, ) }) }',
     ];
     for (const part of expected) expect(source).toContain(part);
+  });
+
+  it('reads the DSDT of a microvm as it is meant', async () => {
+    const parts = { ...MICROVM, mmioSlots: 17 };
+    const { tables } = buildAcpiTables({ cpus: 1, serialPorts: [], parts });
+    expect(tables.map(({ name }) => name)).not.toContain('MCFG');
+    const source = await roundTrip(tables.find(({ name }) => name === 'DSDT')!.bytes);
+    const expected = [
+      'Device (VR00) { Name (_HID, "LNRO0005") Name (_UID, Zero) Name (_CCA, One) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xFEB00000, 0x00001000, ) Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, ,, ) { 0x00000010, } }) }',
+      'Device (VR01) { Name (_HID, "LNRO0005") Name (_UID, One) Name (_CCA, One) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xFEB01000, 0x00001000, ) Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive, ,, ) { 0x00000011, } }) }',
+    ];
+    for (const part of expected) expect(source).toContain(part);
+    for (const absent of ['PCI0', 'HPET', 'TIMR', 'KBD']) expect(source).not.toContain(absent);
   });
 
   it('reads every construct of the AML builder as it is meant', async () => {

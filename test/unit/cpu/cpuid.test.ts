@@ -41,6 +41,16 @@ describe('cpuid', () => {
     expect(cpuid(0xd, 9, context)).toEqual([8, 576, 0, 0]);
   });
 
+  it('tells of KVM as much as it is to', () => {
+    const tell = (kvm: boolean, kvmclock: boolean): number[] => {
+      const told = { ...context, paravirtualization: { kvm, kvmclock } };
+      return [0x4000_0000, 0x4000_0001, 0x4000_0010].map(leaf => cpuid(leaf, 0, told)[0]);
+    };
+    expect(tell(true, true)).toEqual([0x4000_0010, 0x0100_000b, 1_000_000]);
+    expect(tell(true, false)).toEqual([0x4000_0010, 2, 1_000_000]);
+    expect(tell(false, false)).toEqual([0, 0, 0]);
+  });
+
   it('answers unknown leaves with zeros', () => {
     expect(cpuid(0x1234, 0, context)).toEqual([0, 0, 0, 0]);
   });

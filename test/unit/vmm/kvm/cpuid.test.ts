@@ -65,7 +65,14 @@ const HOSTS = { AMD, INTEL };
 const COUNTS = [1, 2, 3, 4, 16, 254];
 
 function present(host: KvmCpuidEntry[], options: Partial<CpuidOptions> = {}): KvmCpuidEntry[] {
-  return presentCpuid(host, { apicId: 0, cpus: 1, tscDeadline: true, tscKhz: 2_450_000, ...options });
+  return presentCpuid(host, {
+    apicId: 0,
+    cpus: 1,
+    tscDeadline: true,
+    tscKhz: 2_450_000,
+    paravirtualization: { kvm: true, kvmclock: true },
+    ...options,
+  });
 }
 
 /** What the CPUID instruction gives a guest: zeros where there is no entry. */
@@ -179,4 +186,17 @@ describe.each(Object.entries(HOSTS))('on a host by %s', (name, host) => {
 it('leaves that the host does not have are not invented', () => {
   const bare = AMD.filter(entry => [0, 1].includes(entry.function));
   expect(present(bare, { cpus: 4 }).map(entry => entry.function)).toEqual([0, 1]);
+});
+
+describe('what KVM tells of itself', () => {
+  it('is told without its clocks', () => {
+    const entries = present(AMD, { paravirtualization: { kvm: true, kvmclock: false } });
+    expect(cpuid(entries, 0x4000_0000).ebx).toBe(0x4b4d_564b);
+    expect(cpuid(entries, 0x4000_0001).eax).toBe(0x7efb & ~9);
+  });
+
+  it('is not told at all', () => {
+    const entries = present(AMD, { paravirtualization: { kvm: false, kvmclock: false } });
+    expect(entries.filter(entry => entry.function >>> 28 === 4)).toEqual([]);
+  });
 });

@@ -62,6 +62,7 @@ describe('options', () => {
       onReset: 'end',
       machine: { type: 'pc' },
       parts: PC,
+      cpu: { kvmclock: true, kvm: true },
       disks: [],
       rng: undefined,
       consoles: [],
@@ -110,6 +111,7 @@ describe('options', () => {
       memoryBytes: 2 ** 30,
       machine: { type: 'pc' },
       parts: PC,
+      cpu: { kvmclock: true, kvm: true },
       disks: [],
       rng: undefined,
       consoles: [],
@@ -183,12 +185,20 @@ describe('options', () => {
     expect(checkOptions({ kernel, machine: 'microvm' }).parts).toEqual(MICROVM);
     expect(MICROVM).toMatchObject({ pci: false, pic: false, pit: false, rtc: true, keyboard: false });
     expect(PC).toMatchObject({ pci: true, pic: true, pit: true, rtc: true, keyboard: true });
+    expect(PC.hpet).toEqual({ width: 64, timers: 3, msi: true });
+    expect(MICROVM.hpet).toBeUndefined();
+    expect(checkOptions({ kernel, hpet: false }).parts.hpet).toBeUndefined();
+    const custom = checkOptions({ kernel, machine: 'microvm', hpet: { width: 32, timers: 32 } });
+    expect(custom.parts.hpet).toEqual({ width: 32, timers: 32, msi: true });
     const { parts } = checkOptions({ kernel, machine: { type: 'microvm', pit: true, rtc: false } });
     expect(parts).toMatchObject({ pic: false, pit: true, rtc: false });
   });
 
   it.each<[Partial<MachineOptions>, RegExp]>([
     [{ machine: 'q35' as 'pc' }, /^machine must be one of pc, microvm, not 'q35'$/],
+    [{ hpet: { timers: 2 } }, /^an HPET has 3 to 32 timers, not 2$/],
+    [{ hpet: { timers: 33 } }, /^an HPET has 3 to 32 timers, not 33$/],
+    [{ hpet: { width: 48 as 64 } }, /^an HPET's main counter has 32 or 64 bits, not 48$/],
     [{ machine: 'microvm', pci: true }, /^a microvm has no PCI bus/],
     [{ machine: 'microvm', disks: [{ file: 'd', interface: 'modern' }] }, /^a disk's interface is 'modern'/],
     [{ disks: [{ file: 'd', interface: 'scsi' as 'modern' }] }, /^a disk's interface is one of/],
