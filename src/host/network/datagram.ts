@@ -1,3 +1,4 @@
+import { copyOf } from '../../net/user/bytes.js';
 import { createSocket, type Socket } from 'node:dgram';
 import { ConfigError } from '../../errors.js';
 import type { Family } from '../../net/user/addresses.js';
@@ -42,7 +43,7 @@ export class SocketDatagram implements HostDatagram {
   send(bytes: Uint8Array, to: Endpoint): void {
     if (this.over) return;
     if (this.connected) {
-      this.sendConnected(bytes.slice(), to);
+      this.sendConnected(copyOf(bytes), to);
       return;
     }
     const copy = sendBuffer.subarray(0, bytes.length);

@@ -1,3 +1,4 @@
+import { copyOf } from './bytes.js';
 /** An IPv4 or IPv6 address in network order: its length, 4 or 16, tells which. */
 export type IpAddress = Uint8Array;
 
@@ -139,7 +140,7 @@ export function isLoopback(address: IpAddress): boolean {
 /** The IPv4 address in ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
 export function ipv4Of(address: IpAddress): IpAddress | undefined {
   if (address.length !== 16 || address[10] !== 0xff || address[11] !== 0xff) return undefined;
-  return address.subarray(0, 10).every(byte => byte === 0) ? address.slice(12) : undefined;
+  return address.subarray(0, 10).every(byte => byte === 0) ? copyOf(address, 12) : undefined;
 }
 
 /** 0.0.0.0 or ::. */

@@ -1,5 +1,5 @@
 import { isUnspecified, type IpAddress } from './addresses.js';
-import { read16, write16 } from './bytes.js';
+import { copyOf, read16, write16 } from './bytes.js';
 import { BROADCAST_MAC, ETHERNET_HEADER, ETHERTYPE, type MacAddress } from './ethernet.js';
 import type { Network } from './network.js';
 
@@ -34,9 +34,9 @@ export class Arp {
       frame[at + FIELD.hardwareLength] === 6 &&
       frame[at + FIELD.protocolLength] === 4;
     if (!isOurs) return;
-    const senderMac = frame.slice(at + FIELD.senderMac, at + FIELD.senderIp);
-    const senderIp = frame.slice(at + FIELD.senderIp, at + FIELD.targetMac);
-    const targetIp = frame.slice(at + FIELD.targetIp, at + PACKET_LENGTH);
+    const senderMac = copyOf(frame, at + FIELD.senderMac, at + FIELD.senderIp);
+    const senderIp = copyOf(frame, at + FIELD.senderIp, at + FIELD.targetMac);
+    const targetIp = copyOf(frame, at + FIELD.targetIp, at + PACKET_LENGTH);
     const { routes, neighbours } = this.network;
     if (routes.isGuest(senderIp)) neighbours.learn(senderIp, senderMac);
     const wantsUs = read16(frame, at + FIELD.operation) === OPERATION.request && routes.has(targetIp);

@@ -1,3 +1,4 @@
+import { copyOf } from './bytes.js';
 import { sameBytes, type IpAddress } from './addresses.js';
 import type { MacAddress } from './ethernet.js';
 
@@ -50,7 +51,7 @@ export class DhcpLeases {
     if (lease && lease.client !== client) return false;
     if (!lease && !this.isFree(address)) return false;
     this.drop(client);
-    this.leases.push({ address: address.slice(), client, until: this.now() + this.leaseMs });
+    this.leases.push({ address: copyOf(address), client, until: this.now() + this.leaseMs });
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { copyOf } from './bytes.js';
 import { domainNameLength, writeDomainName } from './domain-name.js';
 
 /** Options by their numbers (RFC 2132; 119: RFC 3397). */
@@ -36,7 +37,7 @@ export function readOptions(bytes: Uint8Array, start: number, end: number): Dhcp
     const length = bytes[at++];
     if (at + length > end) break;
     const before = options.get(code);
-    const value = bytes.slice(at, at + length);
+    const value = copyOf(bytes, at, at + length);
     options.set(code, before ? Uint8Array.of(...before, ...value) : value);
     at += length;
   }

@@ -8,7 +8,7 @@ import {
   sameBytes,
   type IpAddress,
 } from './addresses.js';
-import { read16, read32, write16, write32 } from './bytes.js';
+import { copyOf, read16, read32, write16, write32 } from './bytes.js';
 import { readOptions, OptionWriter, OPTION, type DhcpOptions } from './dhcp-options.js';
 import { BROADCAST_MAC, type MacAddress } from './ethernet.js';
 import { IpPath } from './ip-path.js';
@@ -94,7 +94,7 @@ export class DhcpServer {
   receive(bytes: Uint8Array, at: number, end: number): void {
     if (end - at < FIELD.options || bytes[at + FIELD.op] !== BOOT_REQUEST) return;
     if (bytes[at + FIELD.hardwareType] !== 1 || bytes[at + FIELD.hardwareLength] !== 6) return;
-    const mac = bytes.slice(at + FIELD.hardwareAddress, at + FIELD.hardwareAddress + 6);
+    const mac = copyOf(bytes, at + FIELD.hardwareAddress, at + FIELD.hardwareAddress + 6);
     const hasOptions = read32(bytes, at + FIELD.cookie) === COOKIE;
     const options = hasOptions ? readOptions(bytes, at + FIELD.options, end) : new Map<number, Uint8Array>();
     this.answer({ bytes, at, mac, options });
@@ -138,7 +138,7 @@ export class DhcpServer {
   }
 
   private clientAddress({ bytes, at }: Request): IpAddress {
-    return bytes.slice(at + FIELD.clientAddress, at + FIELD.clientAddress + 4);
+    return copyOf(bytes, at + FIELD.clientAddress, at + FIELD.clientAddress + 4);
   }
 
   /** @param type `undefined` for BOOTP */

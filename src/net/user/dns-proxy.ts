@@ -1,5 +1,5 @@
 import { isLoopback, parseIp, type IpAddress } from './addresses.js';
-import { read16 } from './bytes.js';
+import { copyOf, read16 } from './bytes.js';
 import {
   DNS_HEADER,
   readQuestion,
@@ -78,7 +78,7 @@ export class DnsProxy {
     const servers = this.network.host.nameservers();
     if (this.queries.size >= MAX_QUERIES) this.finish(this.queries.values().next().value!);
     const query: Query = {
-      message: message.slice(),
+      message: copyOf(message),
       answer,
       servers: Array.from({ length: ROUNDS }, () => servers).flat(),
       asked: 0,

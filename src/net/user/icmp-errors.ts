@@ -1,5 +1,5 @@
 import { isGroup, isUnspecified, sameBytes, type IpAddress } from './addresses.js';
-import { write32 } from './bytes.js';
+import { copyOf, write32 } from './bytes.js';
 import type { MacAddress } from './ethernet.js';
 import { IpPath } from './ip-path.js';
 import type { Network } from './network.js';
@@ -50,7 +50,7 @@ export interface Quote {
 /** Enough of a packet for whoever sent it to find out whose it was: the headers up to TCP's. */
 export function quoteOf(packet: IpPacket, limit = IPV6_HEADER + 20): Quote {
   const end = Math.min(packet.end, packet.header + limit);
-  return { mac: packet.sourceMac.slice(), packet: packet.bytes.slice(packet.header, end) };
+  return { mac: copyOf(packet.sourceMac), packet: copyOf(packet.bytes, packet.header, end) };
 }
 
 /** Tells the guest what became of its packets. */
@@ -68,8 +68,8 @@ export class IcmpErrors {
     const family = packet[0] >> 4 === 4 ? 4 : 6;
     const at = family === 4 ? 12 : 8;
     const length = family === 4 ? 4 : 16;
-    const source = packet.slice(at, at + length);
-    const destination = packet.slice(at + length, at + 2 * length);
+    const source = copyOf(packet, at, at + length);
+    const destination = copyOf(packet, at + length, at + 2 * length);
     const from = this.sourceOf(error, destination);
     if (!from || isGroup(destination) || isGroup(source) || isUnspecified(source)) return;
     if (sameBytes(from, source)) return;

@@ -1,5 +1,5 @@
 import { isGroup, isUnspecified, parseIp, type IpAddress } from './addresses.js';
-import { write16, write32 } from './bytes.js';
+import { copyOf, write16, write32 } from './bytes.js';
 import { multicastMac, type MacAddress } from './ethernet.js';
 import { hasValidIcmpChecksum } from './echo.js';
 import { IpPath } from './ip-path.js';
@@ -58,16 +58,16 @@ export class NeighbourDiscovery {
       case TYPE.routerSolicitation:
         this.learn(source, packet, payload + 8, OPTION.sourceLinkAddress);
         if (isUnspecified(source)) this.advertise(ALL_NODES, multicastMac(ALL_NODES));
-        else this.advertise(source, packet.sourceMac.slice());
+        else this.advertise(source, copyOf(packet.sourceMac));
         break;
       case TYPE.neighbourSolicitation:
         if (end - payload < 24) return;
         this.learn(source, packet, payload + 24, OPTION.sourceLinkAddress);
-        this.answer(packet, source, bytes.slice(payload + 8, payload + 24));
+        this.answer(packet, source, copyOf(bytes, payload + 8, payload + 24));
         break;
       case TYPE.neighbourAdvertisement:
         if (end - payload < 24) return;
-        this.learn(bytes.slice(payload + 8, payload + 24), packet, payload + 24, OPTION.targetLinkAddress);
+        this.learn(copyOf(bytes, payload + 8, payload + 24), packet, payload + 24, OPTION.targetLinkAddress);
         break;
     }
   }
@@ -90,7 +90,7 @@ export class NeighbourDiscovery {
     const { routes, neighbours } = this.network;
     if (!routes.isGuest(address)) return;
     const mac = findLinkAddress(packet.bytes, options, packet.end, type);
-    neighbours.learn(address, mac ?? packet.sourceMac.slice());
+    neighbours.learn(address, mac ?? copyOf(packet.sourceMac));
   }
 
   private answer(packet: IpPacket, source: IpAddress, target: IpAddress): void {
@@ -195,7 +195,7 @@ function findLinkAddress(
   for (let at = start; at + 8 <= end;) {
     const length = bytes[at + 1] * 8;
     if (length === 0 || at + length > end) return undefined;
-    if (bytes[at] === type) return bytes.slice(at + 2, at + 8);
+    if (bytes[at] === type) return copyOf(bytes, at + 2, at + 8);
     at += length;
   }
   return undefined;

@@ -1,3 +1,4 @@
+import { copyOf } from './bytes.js';
 import { matches, type Family, type IpAddress } from './addresses.js';
 import { addWords, fold } from './checksum.js';
 import type { MacAddress } from './ethernet.js';
@@ -58,11 +59,11 @@ export class IpPacket {
   }
 
   copySource(): IpAddress {
-    return this.bytes.slice(this.source, this.source + this.addressLength);
+    return copyOf(this.bytes, this.source, this.source + this.addressLength);
   }
 
   copyDestination(): IpAddress {
-    return this.bytes.slice(this.destination, this.destination + this.addressLength);
+    return copyOf(this.bytes, this.destination, this.destination + this.addressLength);
   }
 
   /** Whether the checksum over the payload and the pseudo-header is right (RFC 9293, 3.1; RFC 8200, 8.1). */

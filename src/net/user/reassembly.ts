@@ -1,4 +1,4 @@
-import { write16 } from './bytes.js';
+import { copyOf, write16 } from './bytes.js';
 import { skipExtensions } from './ipv6.js';
 import { IPV4_HEADER, IPV6_HEADER, type IpPacket } from './packet.js';
 import type { NetTimer, Timers } from './timers.js';
@@ -49,7 +49,9 @@ export class Reassembler {
     if (fragmentOffset + length > 0xffff || (moreFragments && (length === 0 || length % 8 !== 0)))
       return false;
     const datagram = this.datagramOf(packet);
-    if (!this.insert(datagram, { start: fragmentOffset, bytes: bytes.slice(payload, end) }, moreFragments)) {
+    if (
+      !this.insert(datagram, { start: fragmentOffset, bytes: copyOf(bytes, payload, end) }, moreFragments)
+    ) {
       // RFC 5722: fragments that overlap are an attack, and the whole datagram is dropped.
       this.datagrams.delete(datagram.key);
       return false;
@@ -115,7 +117,7 @@ export class Reassembler {
 }
 
 function headerOf({ family, bytes, header }: IpPacket): Uint8Array {
-  return bytes.slice(header, header + (family === 4 ? IPV4_HEADER : IPV6_HEADER));
+  return copyOf(bytes, header, header + (family === 4 ? IPV4_HEADER : IPV6_HEADER));
 }
 
 /** Makes `packet` the whole datagram. */

@@ -1,5 +1,5 @@
 import { matches, type IpAddress } from './addresses.js';
-import { read16 } from './bytes.js';
+import { copyOf, read16 } from './bytes.js';
 import type { Endpoint, HostDatagram, HostFailure } from './host.js';
 import type { IpPath } from './ip-path.js';
 import type { Network } from './network.js';
@@ -101,7 +101,7 @@ export class UdpFlow {
   private failed(reason: HostFailure, to: Endpoint | undefined): void {
     if (this.quoteLength === 0 || (to && to !== this.to)) return;
     const { errors, options } = this.network;
-    const quote = { mac: this.mac, packet: this.quote.slice(0, this.quoteLength) };
+    const quote = { mac: this.mac, packet: copyOf(this.quote, 0, this.quoteLength) };
     if (reason === 'refused') errors.send(quote, 'port');
     else if (reason === 'unreachable') errors.send(quote, 'no-route');
     else if (reason === 'too-big') errors.send(quote, 'too-big', Math.min(options.mtu, 1280));

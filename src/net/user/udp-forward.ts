@@ -1,5 +1,5 @@
 import { formatIp, type IpAddress } from './addresses.js';
-import { read16 } from './bytes.js';
+import { copyOf, read16 } from './bytes.js';
 import type { CheckedHostForward } from './forwards.js';
 import type { Bound, Endpoint, HostDatagram } from './host.js';
 import type { Network } from './network.js';
@@ -77,7 +77,7 @@ export class UdpForward {
       returned = true;
     });
     // The answer comes later: the bytes are the host's again before.
-    if (!returned) message = bytes.slice();
+    if (!returned) message = copyOf(bytes);
   }
 
   private remember(key: string, endpoint: Endpoint): void {

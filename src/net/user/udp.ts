@@ -1,5 +1,5 @@
 import { matches, type IpAddress } from './addresses.js';
-import { read16, write16 } from './bytes.js';
+import { copyOf, read16, write16 } from './bytes.js';
 import { DHCP_PORT, type DhcpServer } from './dhcp.js';
 import type { DnsProxy } from './dns-proxy.js';
 import type { MacAddress } from './ethernet.js';
@@ -129,7 +129,7 @@ export class Udp {
 
   private askName(packet: IpPacket, server: IpAddress, fromPort: number): void {
     const guest = packet.copySource();
-    const mac = packet.sourceMac.slice();
+    const mac = copyOf(packet.sourceMac);
     const message = packet.bytes.subarray(packet.payload + UDP_HEADER, packet.end);
     this.dns.ask(message, answer => this.send(this.path(mac, server, guest), DNS_PORT, fromPort, answer));
   }

@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes.js';
 import { add, distance } from './sequence.js';
 
 /** Pieces of one connection that wait for what is before them. */
@@ -26,7 +27,7 @@ export class OutOfOrderData {
       const gap = piece ? distance(piece.sequence, from) : Infinity;
       if (gap > 0) {
         const length = Math.min(gap, end - at);
-        this.pieces.splice(i, 0, { sequence: from, bytes: bytes.slice(at, at + length) });
+        this.pieces.splice(i, 0, { sequence: from, bytes: copyOf(bytes, at, at + length) });
         i++;
         from = add(from, length);
         at += length;

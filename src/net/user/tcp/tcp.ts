@@ -1,5 +1,5 @@
 import type { IpAddress } from '../addresses.js';
-import { read32 } from '../bytes.js';
+import { copyOf, read32 } from '../bytes.js';
 import type { MacAddress } from '../ethernet.js';
 import type { CheckedHostForward } from '../forwards.js';
 import type { AcceptedStream, HostFailure } from '../host.js';
@@ -219,7 +219,7 @@ export class Tcp implements ConnectionOwner {
     if (!this.network.routes.isGuest(packet.copySource())) return;
     const { sourcePort, destinationPort } = segment;
     const wire = this.wire(
-      packet.sourceMac.slice(),
+      copyOf(packet.sourceMac),
       packet.copyDestination(),
       destinationPort,
       packet.copySource(),

@@ -21,14 +21,13 @@ export function ipText(bytes: Uint8Array): string {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-/** RFC 1071, word by word. */
+/** RFC 1071, part by part: all but the last have an even length. */
 export function checksum(...parts: readonly Uint8Array[]): number {
-  const bytes = Buffer.concat(parts);
   let sum = 0;
-  for (let i = 0; i < bytes.length; i += 2) {
-    sum += bytes[i] * 256 + (i + 1 < bytes.length ? bytes[i + 1] : 0);
-    if (sum > 0xffff) sum -= 0xffff;
+  for (const bytes of parts) {
+    for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i] << 8) | (bytes[i + 1] ?? 0);
   }
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
   return 0xffff - sum;
 }
 

@@ -48,7 +48,11 @@ export class GuestTcp {
   /** Acknowledges nothing by itself. */
   silent = false;
 
+  /** How its frames leave. */
+  transmit: (frame: Buffer) => void;
+
   constructor(private readonly options: GuestTcpOptions) {
+    this.transmit = options.transmit;
     this.capacity = options.capacity ?? 65536;
     this.initial = options.initial ?? 0xffff_fff0;
     this.unacknowledged = (this.initial + 1) >>> 0;
@@ -59,6 +63,11 @@ export class GuestTcp {
   read(): Buffer {
     this.unread = 0;
     return Buffer.concat(this.input);
+  }
+
+  /** Bytes that came so far. */
+  get received(): number {
+    return this.input.reduce((sum, { length }) => sum + length, 0);
   }
 
   get text(): string {
@@ -93,6 +102,12 @@ export class GuestTcp {
     this.state = 'reset';
   }
 
+  /** Nobody listens where a SYN goes. */
+  refuse(syn: ReceivedTcp): void {
+    this.expected = (syn.sequence + 1) >>> 0;
+    this.segment(TCP.rst | TCP.ack, 0);
+  }
+
   acknowledge(): void {
     this.segment(TCP.ack, this.next);
   }
@@ -113,7 +128,8 @@ export class GuestTcp {
   receive(segment: ReceivedTcp): void {
     this.lastFlags = segment.flags;
     if (segment.flags & TCP.rst) {
-      this.state = 'reset';
+      // Once everything is done, it does not matter any more.
+      if (!this.ended || !this.finAcknowledged) this.state = 'reset';
       return;
     }
     if (this.state === 'reset') return;
@@ -196,17 +212,17 @@ export class GuestTcp {
   }
 
   private sendSyn(flags: number, acknowledgment: number): void {
-    const { transmit, scaled = true, mss = MSS, ...fields } = this.options;
+    const { scaled = true, mss = MSS, ...fields } = this.options;
     const options = Buffer.from(
       scaled ? [2, 4, mss >> 8, mss & 0xff, 1, 3, 3, SCALE] : [2, 4, mss >> 8, mss & 0xff],
     );
     const window = Math.min(0xffff, this.window);
-    transmit(tcpFrame({ ...fields, sequence: this.initial, acknowledgment, flags, window, options }));
+    this.transmit(tcpFrame({ ...fields, sequence: this.initial, acknowledgment, flags, window, options }));
   }
 
   private segment(flags: number, sequence: number, data?: Buffer): void {
-    const { transmit, scaled = true, ...fields } = this.options;
+    const { scaled = true, ...fields } = this.options;
     const window = Math.min(0xffff, this.window >> (scaled ? SCALE : 0));
-    transmit(tcpFrame({ ...fields, sequence, acknowledgment: this.expected, flags, window }, data));
+    this.transmit(tcpFrame({ ...fields, sequence, acknowledgment: this.expected, flags, window }, data));
   }
 }

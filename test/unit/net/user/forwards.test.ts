@@ -1,0 +1,202 @@
+import { describe, expect, it } from 'vitest';
+import { guestOf, pattern, wire } from './support/conversation.js';
+import { ethernet, GUEST_IP, GUEST_IPV6, GUEST_MAC, icmpFrame, ip, TCP, udpFrame } from './support/frames.js';
+import { lab, type Lab } from './support/network.js';
+import { GuestTcp } from './support/tcp-guest.js';
+
+/** An ARP packet from the guest. */
+function arp(operation: number, target: string, sender = GUEST_IP): Buffer {
+  const fixed = Buffer.from([0, 1, 8, 0, 6, 4, 0, operation]);
+  return ethernet(0x0806, Buffer.concat([fixed, GUEST_MAC, ip(sender), Buffer.alloc(6), ip(target)]));
+}
+
+/** The guest says where it is, as it does when it is asked. */
+function introduce({ network }: Lab): void {
+  network.transmit(arp(2, '10.0.2.2'));
+}
+
+describe('a forwarded TCP port', () => {
+  const options = { hostForwards: ['tcp:127.0.0.1:8080-:80'] };
+
+  it('leads to the guest, which sees the gateway', async () => {
+    const all = await lab(options);
+    introduce(all);
+    expect(all.network.forwards).toEqual([{ protocol: 'tcp', address: '127.0.0.1', port: 8080 }]);
+    const guest = guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort: 5555 });
+    wire(all, guest);
+    const { stream } = all.host.connectFrom({ address: '127.0.0.1', port: 5555 }, 8080);
+    expect(stream!.paused).toBe(true);
+    all.host.settle();
+    expect(guest.state).toBe('open');
+    expect(stream!.paused).toBe(false);
+    stream!.events.data(Buffer.from('GET /'));
+    guest.send('200 OK');
+    all.host.settle();
+    expect(guest.text).toBe('GET /');
+    expect(stream!.text).toBe('200 OK');
+    stream!.events.ended();
+    guest.close();
+    all.host.settle();
+    expect(guest.ended).toBe(true);
+    expect(stream!.closed).toBe(true);
+  });
+
+  it('shows the guest who it is that connects', async () => {
+    const all = await lab(options);
+    introduce(all);
+    all.host.connectFrom({ address: '::ffff:198.51.100.7', port: 1234 }, 8080);
+    expect(all.card.take()).toMatchObject([
+      { ip: { from: '198.51.100.7', to: GUEST_IP }, tcp: { fromPort: 1234 } },
+    ]);
+  });
+
+  it('keeps two apart that look the same to the guest', async () => {
+    const all = await lab(options);
+    introduce(all);
+    all.host.connectFrom({ address: '127.0.0.1', port: 1234 }, 8080);
+    all.host.connectFrom({ address: '127.0.0.2', port: 1234 }, 8080);
+    const ports = all.card.take().map(({ tcp }) => tcp!.fromPort);
+    expect(ports).toEqual([1234, 49_152]);
+  });
+
+  it('asks for the guest first, and refuses when nobody is there', async () => {
+    const all = await lab(options);
+    const early = all.host.connectFrom({ address: '127.0.0.1', port: 1 }, 8080);
+    const [question] = all.card.take();
+    expect(question.frame.subarray(38, 42)).toEqual(ip(GUEST_IP));
+    introduce(all);
+    expect(early.stream).toBeDefined();
+
+    const empty = await lab(options);
+    const late = empty.host.connectFrom({ address: '127.0.0.1', port: 1 }, 8080);
+    empty.host.pass(10_000);
+    expect(empty.card.take().length).toBe(5);
+    expect(late).toMatchObject({ refused: true });
+    expect(empty.network.statistics.connections).toBe(0);
+  });
+
+  it('resets what the guest refuses', async () => {
+    const all = await lab(options);
+    introduce(all);
+    const { stream } = all.host.connectFrom({ address: '127.0.0.1', port: 5555 }, 8080);
+    const [{ tcp }] = all.card.take();
+    const guest = guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort: 5555, initial: 0 });
+    expect(tcp!.flags).toBe(TCP.syn);
+    guest.refuse(tcp!);
+    all.host.settle();
+    expect(stream!.wasReset).toBe(true);
+    expect(all.network.statistics.connections).toBe(0);
+  });
+
+  it('leads to a guest’s IPv6 address, found by neighbour discovery', async () => {
+    const all = await lab({ hostForwards: [`tcp:[::1]:8080-[${GUEST_IPV6}]:80`] });
+    const guest = guestOf(all, { from: GUEST_IPV6, to: 'fec0::2', fromPort: 80, toPort: 5555 });
+    all.host.connectFrom({ address: '::1', port: 5555 }, 8080);
+    const [{ icmp, ip: packet, to }] = all.card.take();
+    expect(icmp).toMatchObject({ type: 135 });
+    expect(packet).toMatchObject({ to: 'ff02::1:ff12:3456', hopLimit: 255 });
+    expect(to.toString('hex')).toBe('3333ff123456');
+    wire(all, guest);
+    const advertisement = Buffer.concat([
+      Buffer.from([0x60, 0, 0, 0]),
+      ip(GUEST_IPV6),
+      Buffer.from([2, 1]),
+      GUEST_MAC,
+    ]);
+    all.network.transmit(
+      icmpFrame({ from: GUEST_IPV6, to: 'fec0::2', hopLimit: 255 }, 136, 0, advertisement),
+    );
+    all.host.settle();
+    expect(guest.state).toBe('open');
+  });
+});
+
+describe('a forwarded UDP port', () => {
+  it('leads to the guest and back', async () => {
+    const all = await lab({ hostForwards: ['udp::5000-:53'] });
+    introduce(all);
+    const [socket] = all.host.datagrams;
+    const peer = { address: '127.0.0.1', port: 777 };
+    expect(socket.at).toEqual({ address: '0.0.0.0', port: 5000 });
+    socket.events.message(Buffer.from('ping'), peer);
+    const [{ udp, ip: packet }] = all.card.take();
+    expect(packet).toMatchObject({ from: '10.0.2.2', to: GUEST_IP });
+    expect(udp).toMatchObject({ fromPort: 777, toPort: 53, data: Buffer.from('ping') });
+    all.network.transmit(udpFrame({ to: '10.0.2.2', fromPort: 53, toPort: 777 }, 'pong'));
+    expect(socket.sent).toEqual([{ data: Buffer.from('pong'), to: peer }]);
+    // What the guest sends elsewhere from the same port is its own affair.
+    all.network.transmit(udpFrame({ to: '10.0.2.2', fromPort: 53, toPort: 778 }, 'other'));
+    expect(all.host.datagrams.length).toBe(2);
+  });
+
+  it('keeps the first message until the guest has said where it is', async () => {
+    const all = await lab({ hostForwards: ['udp::5000-:53'] });
+    const message = Buffer.from('early');
+    all.host.datagrams[0].events.message(message, { address: '127.0.0.1', port: 777 });
+    message.fill(0);
+    all.card.take();
+    introduce(all);
+    expect(all.card.take().map(({ udp }) => udp!.data.toString())).toEqual(['early']);
+  });
+});
+
+describe('an address of the network that is forwarded to the host', () => {
+  it('leads to a port or a socket of the host', async () => {
+    const all = await lab({
+      restrict: true,
+      guestForwards: ['tcp:10.0.2.100:80-tcp:127.0.0.1:9000', 'tcp:10.0.2.100:81-unix:/run/x,y'],
+    });
+    for (const toPort of [80, 81, 82]) {
+      guestOf(all, { to: '10.0.2.100', toPort, fromPort: toPort + 1000 }).connect();
+    }
+    all.host.settle();
+    expect(all.host.streams.map(({ to }) => to)).toEqual([
+      { address: '127.0.0.1', port: 9000 },
+      { path: '/run/x,y' },
+    ]);
+    // Nobody is at the third.
+    all.network.transmit(arp(1, '10.0.2.100'));
+    expect(all.card.take().map(({ type }) => type)).toEqual([0x0800, 0x0806]);
+  });
+});
+
+describe('a restricted network', () => {
+  it('lets the guest reach neither the host nor beyond', async () => {
+    const all = await lab({ restrict: true });
+    const outcomes = ['192.0.2.1', '10.0.2.2'].map((to, i) => {
+      const guest = guestOf(all, { to, fromPort: 100 + i });
+      wire(all, guest);
+      guest.connect();
+      all.host.settle();
+      return guest.state;
+    });
+    expect(outcomes).toEqual(['reset', 'reset']);
+    delete all.card.onFrame;
+    all.network.transmit(udpFrame({ to: '192.0.2.1', fromPort: 9, toPort: 9 }, 'x'));
+    all.network.transmit(udpFrame({ to: '10.0.2.3', fromPort: 9, toPort: 53 }, 'x'.repeat(20)));
+    expect(all.card.take()).toMatchObject([{ icmp: { type: 3, code: 13 } }, { icmp: { type: 3, code: 13 } }]);
+    expect(all.host.streams).toEqual([]);
+    expect(all.host.datagrams).toEqual([]);
+  });
+});
+
+describe('closing', () => {
+  it('lets go of everything', async () => {
+    const all = await lab({ hostForwards: ['tcp::8080-:80', 'udp::5000-:53'] });
+    const guest = guestOf(all);
+    guest.connect();
+    all.network.transmit(udpFrame({ to: '192.0.2.1', fromPort: 9, toPort: 9 }, 'x'));
+    all.network.transmit(icmpFrame({ to: '192.0.2.1' }, 8, 0, pattern(12)));
+    all.host.settle();
+    all.network.close();
+    expect(all.host.streams.every(({ wasReset }) => wasReset)).toBe(true);
+    expect([...all.host.datagrams, ...all.host.pings].map(({ closed }) => closed)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(all.host.listeners.size).toBe(0);
+    expect(all.host.nextTimer).toBe(Infinity);
+    expect(guest).toBeInstanceOf(GuestTcp);
+  });
+});
