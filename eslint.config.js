@@ -12,7 +12,17 @@ const portable = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'guests/build/', 'coverage/', '.cache/', 'src/cpu/core/', 'src/cpu/core-binary.ts'] },
+  {
+    ignores: [
+      'dist/',
+      'guests/build/',
+      'coverage/',
+      '.cache/',
+      'src/cpu/core/',
+      'src/cpu/core-binary.ts',
+      'src/profile/report/page-assets.ts',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { writeStdout } from './output.js';
+import { reportCommand } from './report.js';
 import { reportError, UsageError } from './report-error.js';
 import { runCommand } from './run.js';
 
@@ -32,7 +33,13 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
     })
     // Commander's own takes an unknown command for no command.
     .helpCommand(false);
-  const commands = [runCommand(kernelArguments), inspectCommand(), doctorCommand(), helpCommand(program)];
+  const commands = [
+    runCommand(kernelArguments),
+    inspectCommand(),
+    reportCommand(),
+    doctorCommand(),
+    helpCommand(program),
+  ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
 }

@@ -4,7 +4,7 @@ import { ExitStatus } from './exit-statuses.js';
 import { OutputClosedError } from './output.js';
 
 /** Errors that somebody at the command line can do something about. */
-const BAD_INPUT = ['CONFIG', 'IMAGE', 'ACCELERATOR', 'BUS_CONFLICT'];
+const BAD_INPUT = ['CONFIG', 'IMAGE', 'ACCELERATOR', 'BUS_CONFLICT', 'PROFILE'];
 
 /** A command line that makes no sense. */
 export class UsageError extends Error {

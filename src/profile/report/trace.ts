@@ -1,0 +1,121 @@
+import { lookupAddress, type ExitEvent, type Point, type Profile, type ProfileEvent } from '../format.js';
+import { functionName, isExit, siteName } from './names.js';
+
+/** Process ids of the trace: what the tracks are grouped by. */
+const VCPUS = 1;
+const MACHINE = 2;
+const DEVICES = 3;
+/** Tracks of the machine. */
+const INTERRUPTS = 1;
+const MILESTONES = 2;
+
+type TraceEvent = Readonly<Record<string, unknown>>;
+
+/**
+ * The event log in Chrome's trace event format, which Perfetto and chrome://tracing open, as pieces of its text: a track a
+ * vCPU with the time in the guest and in the host's handlers, one for interrupts, one a device for its requests.
+ * Times in it are microseconds.
+ */
+export function* traceText(profile: Profile): Generator<string> {
+  yield '{"displayTimeUnit":"ns","otherData":';
+  yield JSON.stringify({ kernel: profile.meta.kernel, tsvmm: profile.meta.tsvmm });
+  yield ',"traceEvents":[\n';
+  let separator = '';
+  for (const event of traceEvents(profile)) {
+    yield separator + JSON.stringify(event);
+    separator = ',\n';
+  }
+  yield '\n]}\n';
+}
+
+function* traceEvents(profile: Profile): Generator<TraceEvent> {
+  yield named('process_name', VCPUS, undefined, `vCPUs of ${profile.meta.kernel}`);
+  for (let vcpu = 0; vcpu < profile.meta.cpus; vcpu++) {
+    yield named('thread_name', VCPUS, vcpu, `vCPU ${vcpu}`);
+  }
+  yield named('process_name', MACHINE, undefined, 'machine');
+  yield named('thread_name', MACHINE, INTERRUPTS, 'interrupts');
+  yield named('thread_name', MACHINE, MILESTONES, 'milestones');
+  const devices = new Map<string, number>();
+  for (const event of profile.events()) yield* translate(profile, event, devices);
+}
+
+function* translate(
+  profile: Profile,
+  event: ProfileEvent,
+  devices: Map<string, number>,
+): Generator<TraceEvent> {
+  switch (event.kind) {
+    case 'exit':
+      yield* exit(profile, event);
+      break;
+    case 'interrupt':
+      yield {
+        ph: 'i',
+        s: 't',
+        name: `${event.how} 0x${event.vector.toString(16)}`,
+        cat: 'interrupt',
+        pid: MACHINE,
+        tid: INTERRUPTS,
+        ts: event.time / 1000,
+        args: { vector: event.vector, destination: event.destination },
+      };
+      break;
+    case 'milestone':
+      yield {
+        ph: 'i',
+        s: 'g',
+        name: event.name,
+        cat: 'milestone',
+        pid: MACHINE,
+        tid: MILESTONES,
+        ts: event.time / 1000,
+      };
+      break;
+    case 'request': {
+      const device = event.name.split(' ', 1)[0];
+      let track = devices.get(device);
+      if (track === undefined) {
+        if (devices.size === 0) yield named('process_name', DEVICES, undefined, 'device requests');
+        track = devices.size + 1;
+        devices.set(device, track);
+        yield named('thread_name', DEVICES, track, device);
+      }
+      yield slice(event.name, 'request', DEVICES, track, event.time, event.durationNs);
+      break;
+    }
+  }
+}
+
+function* exit(profile: Profile, event: ExitEvent): Generator<TraceEvent> {
+  const point = profile.points[event.point];
+  const { time, guestNs, hostNs } = event;
+  if (guestNs > 0) yield slice('guest', 'guest', VCPUS, point.vcpu, time - guestNs, guestNs);
+  const category = isExit(point.site.reason) ? 'exit' : point.site.reason;
+  yield {
+    ...slice(siteName(point.site), category, VCPUS, point.vcpu, time, hostNs),
+    args: { ...placeOf(profile, point), value: event.value },
+  };
+}
+
+function placeOf(profile: Profile, point: Point): Readonly<Record<string, string>> {
+  if (point.rip === 0n) return {};
+  return {
+    rip: `0x${point.rip.toString(16)}`,
+    function: functionName(profile, lookupAddress(point)),
+  };
+}
+
+/** A stretch of time on a track. */
+function slice(name: string, cat: string, pid: number, tid: number, startNs: number, ns: number): TraceEvent {
+  return { ph: 'X', name, cat, pid, tid, ts: startNs / 1000, dur: ns / 1000 };
+}
+
+function named(
+  what: 'process_name' | 'thread_name',
+  pid: number,
+  tid: number | undefined,
+  name: string,
+): TraceEvent {
+  return { ph: 'M', name: what, pid, ...(tid !== undefined && { tid }), args: { name } };
+}
