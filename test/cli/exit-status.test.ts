@@ -68,7 +68,9 @@ describe('the exit status', () => {
     const args = ['--append', 'end=exit:7', '--memory', '64M', '--serial', 'stdio', '--serial', 'none'];
     const { status, stderr } = await tsvmm(['run', '--verbose', ...args, POWER, '--', 'more', 'words']);
     expect(status).toBe(7);
-    expect(stderr.split('\n')).toEqual([
+    // Where the host is slow, it is told what is waited for.
+    const lines = stderr.split('\n').filter(line => !line.endsWith('…'));
+    expect(lines).toEqual([
       expect.stringMatching(/^tsvmm: boots \/.*\/power\.elf by PVH \(.*\), 64 MiB, CPUs: 1$/),
       expect.stringMatching(/^tsvmm: accelerator: (kvm|wasm), since \S.*[^.]$/),
       'tsvmm: command line: end=exit:7 more words',
