@@ -14,6 +14,7 @@ const bundle = await rolldown({
     index: `${dist}index.js`,
     main: `${dist}cli/main.js`,
     'machine-thread': `${dist}host/machine-thread.js`,
+    'io-thread': `${dist}host/network/io-thread.js`,
     'vcpu-thread': `${dist}host/vcpu-thread.js`,
   },
   platform: 'node',

@@ -25,6 +25,8 @@ export type {
 export type { AcceleratorChoice } from './vmm/machine/host.js';
 export type { ConsoleOption } from './vmm/machine/console-options.js';
 export type { GuestConsole } from './vmm/machine/guest-console.js';
+export type { NetworkOption } from './vmm/machine/net-options.js';
+export type { NetBackend, NetCard, Offload, OffloadSupport } from './net/backend.js';
 export type { DiskOption } from './vmm/machine/disk-options.js';
 export type { DeviceContext } from './vmm/machine/board.js';
 export type { EndReason, RunEnd, RunResult } from './vmm/run-result.js';

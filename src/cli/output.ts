@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream';
-import { getSystemErrorMap } from 'node:util';
 import { TsvmmError } from '../errors.js';
+import { systemErrorText } from '../host/system-error.js';
+
+export { systemErrorText };
 
 /** Output that could not be written. */
 export class OutputError extends TsvmmError {
@@ -34,11 +36,4 @@ export function writeStdout(data: Uint8Array | string): Promise<void> {
       reject(new (gone ? OutputClosedError : OutputError)('standard output', error));
     });
   });
-}
-
-/** What the system calls an error, without what Node adds: `no space left on device`. */
-export function systemErrorText(error: unknown): string {
-  const { errno, code, message } = error as NodeJS.ErrnoException;
-  const [, text] = (errno !== undefined && getSystemErrorMap().get(errno)) || [];
-  return text ?? code ?? message;
 }

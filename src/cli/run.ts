@@ -11,6 +11,7 @@ import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
 import { CPU_SYNTAX, parseCpu } from './parse-cpu.js';
 import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
+import { NET_SYNTAX, parseNet } from './parse-net.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
 import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
@@ -49,6 +50,7 @@ interface RunFlags {
   readonly cpu?: CpuOption;
   readonly pci: boolean;
   readonly disk?: readonly string[];
+  readonly net?: readonly string[];
   readonly rng?: true;
   readonly reboot?: true;
   readonly console?: readonly string[];
@@ -73,6 +75,15 @@ auto-kernel-cmdline says whether those are announced on the command line too (vi
 
 Disks: image files or block devices, as virtio block devices. A comma in the file's name is written twice.
 ${DISK_HELP.replace(/^/gm, '  ')}
+
+Networks (KEY=VALUE), each with a virtio network card:
+  user    a network of its own, behind which is what this user can reach: hostfwd=tcp::8080-:80 forwards a port of the
+          host; net, host, dns, dhcpstart, ipv4, ipv6, restrict, hostname, dnssearch, guestfwd, … as QEMU has them
+  tap     an interface of the host: ifname=tap0
+  stream  frames over a unix socket, for QEMU's -netdev stream and passt: path=SOCKET, server=on|off, reconnect=SECONDS
+  hub     a segment that the cards of this process share: name=NAME
+  none    nobody
+Of the card: mac=52:54:00:12:34:56, mtu=BYTES, queues=PAIRS, interface (as of disks), pcap=FILE records its traffic.
 
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;
@@ -126,6 +137,10 @@ function options(): Option[] {
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
+    new Option(
+      '--net <network>',
+      `a network card, and what it is connected to: ${NET_SYNTAX}; repeatable`,
+    ).argParser(gather),
     new Option('--rng', 'a source of entropy: a virtio device'),
     new Option(
       '--console <where>',
@@ -184,6 +199,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
     modules,
     disks,
     serialPorts: serial.length,
+    networks: (flags.net ?? []).map(parseNet),
     consoles: consoles.map(({ option }) => option),
   };
   const icount = parseCounting(flags);

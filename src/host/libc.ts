@@ -190,3 +190,37 @@ export const flock = libc.func('flock', 'int', ['int', 'int']) as unknown as (
   fd: number,
   operation: number,
 ) => number;
+
+/** Descriptors that cannot wait: read and write say −1 with EAGAIN instead, and never throw as Node's do. */
+export const read = libc.func('read', 'int64', ['int', 'void *', 'size_t']) as unknown as (
+  fd: number,
+  buffer: Uint8Array,
+  length: number,
+) => number;
+export const write = libc.func('write', 'int64', ['int', 'void *', 'size_t']) as unknown as (
+  fd: number,
+  buffer: Uint8Array,
+  length: number,
+) => number;
+
+/** `poll` on a thread of Node's pool: `done` gets what it returns. */
+export function pollLater(
+  pollfds: Uint8Array,
+  count: number,
+  timeoutMs: number,
+  done: (ready: number) => void,
+): void {
+  const call = poll as unknown as { async(...parameters: unknown[]): void };
+  call.async(pollfds, count, timeoutMs, (error: unknown, ready: number) => done(error ? -1 : ready));
+}
+
+export const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as unknown as (
+  initial: number,
+  flags: number,
+) => number;
+
+export const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as unknown as (
+  domain: number,
+  type: number,
+  protocol: number,
+) => number;

@@ -49,6 +49,17 @@ export const nodeHost: Host = {
     return chooseAccelerator(kvm, machine);
   },
 
+  async connectNetwork(setup) {
+    if (setup.backend.type !== 'custom') {
+      const { connectOnIoWorker } = await import('./network/io-worker.js');
+      return connectOnIoWorker(setup, action => nodeHost.onExit(action));
+    }
+    // The caller's own back end is where its caller is.
+    const { bell, FarEnd } = await import('./network/far-end.js');
+    const end = await FarEnd.open(setup);
+    return { mtu: end.mtu, bell, close: () => Promise.resolve(end.close()) };
+  },
+
   onExit(action: () => void): () => void {
     if (exitActions.size === 0) process.on('exit', runExitActions);
     exitActions.add(action);

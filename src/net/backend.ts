@@ -69,3 +69,4 @@ export interface NetBackend {
 }
 
 export const NO_OFFLOADS: OffloadSupport = { checksum: false, tcp4: false, tcp6: false, udp: false };
+export const ALL_OFFLOADS: OffloadSupport = { checksum: true, tcp4: true, tcp6: true, udp: true };

@@ -1,9 +1,6 @@
-import type { Stats } from 'node:fs';
-import { lstat, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { ConfigError } from '../../errors.js';
+import { createServer, type Socket } from 'node:net';
+import { listenOnUnixSocket } from '../../host/unix-listener.js';
 import type { SerialPort } from '../../vmm/machine/serial-port.js';
-import { systemErrorText } from '../output.js';
 import type { BackendContext, SerialBackend } from './backend.js';
 import { PatientOutput } from './patient-output.js';
 
@@ -19,11 +16,10 @@ export async function connectUnixSocket(
   path: string,
   { fail }: BackendContext,
 ): Promise<SerialBackend> {
-  await removeStaleSocket(path);
   const line = new SocketLine(port, fail);
   // A client that has sent all its input still wants to read the answer.
   const server = createServer({ allowHalfOpen: true }, client => line.accept(client));
-  await listen(server, path);
+  await listenOnUnixSocket(server, path);
   return {
     where: `a socket at ${path}`,
     finished: line.run(),
@@ -96,60 +92,4 @@ class SocketLine {
       });
     });
   }
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('listening', resolve);
-      server.once('error', reject);
-      server.listen(path);
-    });
-  } catch (cause) {
-    throw new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause });
-  }
-}
-
-/**
- * Removes a socket on which nobody listens any longer: a process that was killed leaves one behind.
- * @throws ConfigError when the path belongs to somebody or to something else
- */
-async function removeStaleSocket(path: string): Promise<void> {
-  const stats = await statsOf(path);
-  if (!stats) return;
-  if (!stats.isSocket()) {
-    throw new ConfigError(`cannot listen on ${path}: it exists and is not a socket; choose another path`, {
-      path,
-    });
-  }
-  if (await isServed(path)) {
-    throw new ConfigError(`cannot listen on ${path}: another process listens there; choose another path`, {
-      path,
-    });
-  }
-  await unlink(path);
-}
-
-async function statsOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause });
-  }
-}
-
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ECONNREFUSED') resolve(false);
-      else
-        reject(new ConfigError(`cannot listen on ${path}: ${systemErrorText(cause)}`, { path }, { cause }));
-    });
-  });
 }

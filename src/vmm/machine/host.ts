@@ -1,4 +1,6 @@
+import type { CableBuffers } from '../../net/cable.js';
 import type { Interrupter } from '../doorbell.js';
+import type { CheckedBackend } from './net-options.js';
 import type { AcceleratorName, FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from './protocol.js';
 
 /** What a machine needs of the system that it runs on: Node, or a browser. */
@@ -19,8 +21,33 @@ export interface Host {
     readonly cpus: number;
     readonly memoryBytes: number;
   }): Promise<AcceleratorChoice>;
+  /**
+   * Connects the far end of a network card's cable.
+   * @throws ConfigError that says why that network cannot be had
+   */
+  connectNetwork(setup: NetworkSetup): Promise<NetworkConnection>;
   /** Calls `action` when the process is about to end; returns how to take that back. */
   onExit(action: () => void): () => void;
+}
+
+/** The far end of a cable. */
+export interface NetworkSetup {
+  readonly backend: CheckedBackend;
+  /** Records the traffic in this file. */
+  readonly pcap: string | undefined;
+  readonly cable: CableBuffers;
+  /** The machine's, and its accelerator: how it is woken. */
+  readonly doorbell: SharedArrayBuffer;
+  readonly accelerator: AcceleratorName;
+}
+
+export interface NetworkConnection {
+  /** What fits through it, if it knows. */
+  readonly mtu: number | undefined;
+  /** A bell that wakes its thread. */
+  readonly bell: SharedArrayBuffer;
+  /** Lets go of it; the machine has ended. */
+  close(): Promise<void>;
 }
 
 /** What executes the guest, and for what reason. */

@@ -2,6 +2,7 @@ import type { BlockBackend } from '../../block/backend.js';
 import type { ImageHost } from '../../block/qcow2/open.js';
 import { AcpiPm } from '../../devices/legacy/acpi-pm.js';
 import { assignResources } from '../../devices/pci/resources.js';
+import type { VirtioNet } from '../../devices/virtio/net/net.js';
 import { ConfigError } from '../../errors.js';
 import type { Accelerator, Vm } from '../accelerator.js';
 import { ByteRing } from '../byte-ring.js';
@@ -33,11 +34,13 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from './protocol.js';
+import { addCard } from './networks.js';
 import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
 import { runLoop, type RunLoopOptions } from './run-loop.js';
 import { serializeError } from './serialize-error.js';
-import { addDisk, addRng, hostEntropy, seededEntropy } from './virtio-devices.js';
+import { hostEntropy, seededEntropy } from './entropy.js';
+import { addDisk, addRng } from './virtio-devices.js';
 import { SerialInput } from './serial-input.js';
 
 const ACPI_PM = 'acpi-pm';
@@ -86,6 +89,7 @@ export class MachineWorker {
   private readonly remotes: readonly RemoteDevice[];
   private readonly probeFlow: FlowLimit;
   private readonly disks: BlockBackend[] = [];
+  private cards: readonly VirtioNet[] = [];
   private consoles: ConsoleDevice | undefined;
   private probes: readonly InstalledProbe[] = [];
   private recording: MachineRecording | undefined;
@@ -173,6 +177,7 @@ export class MachineWorker {
       const images = await host.loadImageHost();
       for (const [index, disk] of setup.disks.entries()) this.disks.push(addDisk(board, index, disk, images));
     }
+    this.cards = setup.cards.map((card, i) => addCard(board, i, card, () => this.doorbell.raise()));
     if (setup.rng) {
       const source = setup.icount ? seededEntropy(seededRandom(setup.icount.seed)) : hostEntropy;
       addRng(board, source, setup.rng);
@@ -260,6 +265,7 @@ export class MachineWorker {
       this.doorbell.answer();
       for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
     }
+    for (const card of this.cards) if (card.poll()) this.doorbell.raise();
   }
 
   /** Before and after the run: nothing but messages. */

@@ -26,7 +26,8 @@ import type { BootState, VcpuState } from '../vcpu-state.js';
 import type { ConsoleSetup } from './console-protocol.js';
 import { CustomDevices } from './custom-devices.js';
 import { GuestConsole } from './guest-console.js';
-import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from './host.js';
+import type { AcceleratorChoice, Host, NetworkConnection, VcpuThread, WorkerLink } from './host.js';
+import { connectNetworks, disconnectNetworks, type ConnectedNetworks } from './networks.js';
 import {
   checkOptions,
   KVM_DEVICE,
@@ -92,6 +93,7 @@ export class Machine {
   /** For each thread, open when it is through. */
   private readonly done = [new Latch(Latch.allocate())];
   private readonly custom: CustomDevices;
+  private readonly connections: readonly NetworkConnection[];
   private readonly ready = deferred<void>();
   private readonly finished = deferred<RunResult>();
   private readonly queries = new Map<number, Deferred<unknown>>();
@@ -116,12 +118,13 @@ export class Machine {
     private readonly host: Host,
     parts: MachineParts,
   ) {
-    const { memory, accelerator, interrupt, protocol } = parts;
+    const { memory, accelerator, interrupt, protocol, doorbell, networks } = parts;
     this.interrupt = interrupt;
     this.memory = memory;
     this.accelerator = accelerator;
     this.bootProtocol = protocol;
-    this.doorbell = new Doorbell(Doorbell.allocate(), interrupt);
+    this.doorbell = new Doorbell(doorbell, interrupt);
+    this.connections = networks.connections;
     const serialOut = rings(options.serialPorts, OUTPUT_RING);
     const serialIn = rings(options.serialPorts, INPUT_RING);
     const [debugConsole] = rings(1, OUTPUT_RING);
@@ -162,6 +165,7 @@ export class Machine {
       parts: options.parts,
       cpu: options.cpu,
       disks: options.disks,
+      cards: networks.cards,
       rng: options.rng,
       consoleInterface: options.consoleInterface,
       consoles: consoleSetups,
@@ -196,8 +200,17 @@ export class Machine {
     ]);
     const protocol = choose(files.image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator.name]);
+    const doorbell = Doorbell.allocate();
+    const networks = await connectNetworks(host, checked.networks, doorbell, accelerator.name);
     // The worker starts while the kernel is loaded.
-    const machine = new Machine(checked, host, { accelerator, interrupt, memory, protocol });
+    const machine = new Machine(checked, host, {
+      accelerator,
+      interrupt,
+      memory,
+      protocol,
+      doorbell,
+      networks,
+    });
     try {
       machine.bootState = machine.load(files);
       await machine.ready.promise;
@@ -310,6 +323,7 @@ export class Machine {
     this.phase = 'closed';
     this.post({ type: 'close' });
     await Promise.all([this.worker.exited, ...this.threads.map(thread => thread.exited)]);
+    await disconnectNetworks(this.connections);
     this.forgetExit();
     this.rejectQueries(closedError());
     for (const port of this.ports) port.end();
@@ -572,6 +586,8 @@ interface MachineParts {
   readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
+  readonly doorbell: SharedArrayBuffer;
+  readonly networks: ConnectedNetworks;
 }
 
 /** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */

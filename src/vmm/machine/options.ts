@@ -8,6 +8,7 @@ import {
   type InstructionCounting,
 } from '../instruction-time.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
+import { seededRandom } from '../seeded-random.js';
 import { checkConsoles, type CheckedConsole, type ConsoleOption } from './console-options.js';
 import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js';
 import { checkCpu, type CpuOption } from './cpu-options.js';
@@ -15,6 +16,8 @@ import { checkHpet, type HpetOption } from './hpet-options.js';
 import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
 import { RESET_ACTIONS, type ResetAction } from '../power-switch.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
+import { hostEntropy, seededEntropy } from './entropy.js';
+import { checkNetwork, type CheckedNetwork, type NetworkOption } from './net-options.js';
 import { checkInterface, countMmio, type VirtioInterface } from './virtio-interface.js';
 
 /** A file, by path or by its bytes. */
@@ -99,6 +102,8 @@ export interface MachineOptions {
   readonly pci?: boolean;
   /** Disks, in the order in which the guest finds them. */
   readonly disks?: readonly DiskOption[];
+  /** Network cards and what they are connected to, in the order in which the guest finds them. */
+  readonly networks?: readonly NetworkOption[];
   /** A source of entropy for the guest, virtio-rng; false by default. */
   readonly rng?: boolean;
   /** Ports of the guest's virtio console device: `machine.consoles`. */
@@ -139,7 +144,7 @@ export function parseSize(size: number | string): number {
 /** The options with every default filled in and every value checked that can be checked without the host. */
 export interface CheckedOptions extends Omit<
   MachineOptions,
-  'icount' | 'disks' | 'machine' | 'pci' | 'rng' | 'consoles' | 'hpet' | 'cpu'
+  'icount' | 'disks' | 'networks' | 'machine' | 'pci' | 'rng' | 'consoles' | 'hpet' | 'cpu'
 > {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
@@ -154,6 +159,7 @@ export interface CheckedOptions extends Omit<
   readonly cpu: Required<CpuOption>;
   readonly parts: BoardParts;
   readonly disks: readonly CheckedDisk[];
+  readonly networks: readonly CheckedNetwork[];
   /** How the guest reaches the source of entropy, if it has one. */
   readonly rng: VirtioInterface | undefined;
   readonly consoles: readonly CheckedConsole[];
@@ -193,10 +199,12 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   const machine = typeof options.machine === 'object' ? options.machine : { type: options.machine ?? 'pc' };
   const board = partsOf(machine, pci);
   const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
+  const random = icount ? seededEntropy(seededRandom(icount.seed)) : hostEntropy;
+  const networks = (options.networks ?? []).map((network, i) => checkNetwork(network, i, board, random));
   const rng = options.rng ? checkInterface('rng', undefined, board) : undefined;
   const consoles = checkConsoles(options.consoles ?? []);
   const consoleInterface = consoles.length > 0 ? checkInterface('consoles', undefined, board) : undefined;
-  const interfaces = virtioInterfaces({ disks, rng, consoleInterface });
+  const interfaces = virtioInterfaces({ disks, networks, rng, consoleInterface });
   const hpet = checkHpet(wantedHpet ?? machine.type === 'pc');
   const parts = { ...board, hpet, mmioSlots: countMmio(interfaces) };
   return {
@@ -214,6 +222,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     parts,
     cpu: checkCpu(cpu),
     disks,
+    networks,
     rng,
     consoles,
     consoleInterface,
@@ -223,11 +232,12 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
 /** How the guest reaches each of its virtio devices: what decides how many lie at fixed addresses. */
 function virtioInterfaces({
   disks,
+  networks,
   rng,
   consoleInterface,
-}: Pick<CheckedOptions, 'disks' | 'rng' | 'consoleInterface'>): VirtioInterface[] {
+}: Pick<CheckedOptions, 'disks' | 'networks' | 'rng' | 'consoleInterface'>): VirtioInterface[] {
   const further = [rng, consoleInterface].filter(kind => kind !== undefined);
-  return [...disks.map(disk => disk.interface), ...further];
+  return [...disks.map(disk => disk.interface), ...networks.map(card => card.interface), ...further];
 }
 
 function checkCounting({ icount, accel, kvmDevice }: MachineOptions): CheckedInstructionCounting | undefined {

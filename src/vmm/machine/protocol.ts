@@ -9,6 +9,7 @@ import type { CheckedDisk } from './disk-options.js';
 import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { BoardParts } from './machine-parts.js';
+import type { CardSetup } from './networks.js';
 import type { VirtioInterface } from './virtio-interface.js';
 import type { ResetAction } from '../power-switch.js';
 import type { RunEnd } from '../run-result.js';
@@ -59,6 +60,7 @@ export interface WorkerSetup {
   readonly parts: BoardParts;
   readonly cpu: Paravirtualization;
   readonly disks: readonly CheckedDisk[];
+  readonly cards: readonly CardSetup[];
   /** How the guest reaches its entropy device, if it has one. */
   readonly rng: VirtioInterface | undefined;
   /** How it reaches its console device, if it has one, and what ports that has. */

@@ -32,15 +32,3 @@ export function addDisk(board: Board, index: number, disk: CheckedDisk, host: Im
 export function addRng(board: Board, source: EntropySource, kind: VirtioInterface): void {
   addVirtio(board, 'virtio-rng0', new VirtioRng(source), kind);
 }
-
-/** Entropy of the host. */
-export const hostEntropy: EntropySource = target => {
-  crypto.getRandomValues(target);
-};
-
-/** Bytes that follow from a seed. @param next the next 32 bits */
-export function seededEntropy(next: () => number): EntropySource {
-  return target => {
-    for (let i = 0; i < target.length; i++) target[i] = next();
-  };
-}

@@ -1,4 +1,13 @@
-import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from '../../../../src/vmm/machine/host.js';
+import { ConfigError } from '../../../../src/errors.js';
+import { Bell } from '../../../../src/net/bell.js';
+import type {
+  AcceleratorChoice,
+  Host,
+  NetworkConnection,
+  NetworkSetup,
+  VcpuThread,
+  WorkerLink,
+} from '../../../../src/vmm/machine/host.js';
 import type {
   FromWorker,
   ToWorker,
@@ -96,6 +105,19 @@ export class FakeHost implements Host {
 
   chooseAccelerator(): Promise<AcceleratorChoice> {
     return Promise.resolve({ name: 'kvm', why: 'it is a fake' });
+  }
+
+  /** What has been connected, and is not closed yet. */
+  readonly networks = new Set<NetworkSetup>();
+
+  connectNetwork(setup: NetworkSetup): Promise<NetworkConnection> {
+    if (setup.backend.type === 'tap') return Promise.reject(new ConfigError('there is no tap device'));
+    this.networks.add(setup);
+    const close = (): Promise<void> => {
+      this.networks.delete(setup);
+      return Promise.resolve();
+    };
+    return Promise.resolve({ mtu: 1400, bell: Bell.allocate(), close });
   }
 
   onExit(action: () => void): () => void {
