@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #define VIRTIO_VENDOR 0x1AF4
+#define VIRTIO_NET 1
 #define VIRTIO_BLOCK 2
 #define VIRTIO_CONSOLE 3
 #define VIRTIO_ENTROPY 4

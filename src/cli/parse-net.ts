@@ -53,11 +53,8 @@ export function parseNet(text: string): NetworkOption {
 
 function parseType(type: Type, parts: readonly string[]): NetworkOption {
   switch (type) {
-    case 'user': {
-      // Its MTU is the card's.
-      const { mtu: _, ...network } = parseUserNetwork(parts);
-      return { type, ...network };
-    }
+    case 'user':
+      return { type, ...parseUserNetwork(parts) };
     case 'tap':
       return parseKeys(type, { type }, TAP_KEYS, parts);
     case 'stream':

@@ -12,8 +12,8 @@ const LAST_WAIT_MS = 5000;
 type OnExit = (action: () => void) => () => void;
 
 interface Pending {
-  resolve(message: FromIoWorker): void;
-  reject(error: Error): void;
+  readonly resolve: (message: FromIoWorker) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
