@@ -90,6 +90,11 @@ static bool received(void)
   return virtio_queue_done(&receive, &used_length);
 }
 
+static bool link_up(void)
+{
+  return (virtio_config8(&device, CONFIG_STATUS) & LINK_UP) != 0;
+}
+
 static bool send_frame(uint32_t length)
 {
   memset(outgoing.header, 0, HEADER);
@@ -202,7 +207,7 @@ void kmain(const struct boot_info *boot)
     address = address << 8 | mac[i];
   }
   check_hex("mac", address != 0, address);
-  check("link", (virtio_config8(&device, CONFIG_STATUS) & LINK_UP) != 0);
+  check("link", wait_until(link_up));
 
   offer_buffer();
   fill_arp(broadcast, ARP_REQUEST, nobody, host_ip);

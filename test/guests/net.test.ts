@@ -162,7 +162,7 @@ test('a stream server has one client after the other', async () => {
     second.end();
     if (answered) break;
   }
-  expect((await run).status).toBe(0);
+  expect((await run).status, machine.serial.text).toBe(0);
   expect(parseGuestOutput(machine.serial.text).succeeded).toBe(true);
   await machine.close();
   expect(existsSync(path)).toBe(false);

@@ -197,6 +197,8 @@ export class MachineWorker {
     const { vm, clock, doorbell, power, icount } = this;
     this.enterKernel(boot);
     this.time.start();
+    // Nobody has looked at what cables had to tell before.
+    this.pollCards();
     this.recording?.begin();
     const options: RunLoopOptions = {
       vm: this.recording?.runner(vm) ?? vm,
@@ -265,6 +267,10 @@ export class MachineWorker {
       this.doorbell.answer();
       for (let message = this.host.receive(); message; message = this.host.receive()) this.handle(message);
     }
+    this.pollCards();
+  }
+
+  private pollCards(): void {
     for (const card of this.cards) if (card.poll()) this.doorbell.raise();
   }
 
