@@ -11,6 +11,7 @@ import { CLI, MEMORY_MIB } from './places.js';
  * @property {string} [initrd]
  * @property {number} [memoryMib]
  * @property {number} [cpus]
+ * @property {{ readonly path: string, readonly format: 'raw' | 'qcow2' }} [disk] on virtio-blk
  */
 
 /** @typedef {'tsvmm' | 'kvm' | 'tcg' | 'v86'} MachineName */
@@ -29,13 +30,21 @@ export const MACHINES = {
   tcg: {
     title: 'QEMU TCG',
     success: [0, 1], // the debug exit's is (code << 1) | 1
-    command: ({ kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1 }) => [
+    command: ({ kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk }) => [
       process.env['QEMU'] ?? 'qemu-system-x86_64',
       ...['-accel', 'tcg', '-cpu', 'max', '-smp', `${cpus}`, '-m', `${memoryMib}`],
       ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
       ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
       ...['-kernel', kernel, '-append', commandLine],
       ...(initrd === undefined ? [] : ['-initrd', initrd]),
+      ...(disk === undefined
+        ? []
+        : [
+            '-drive',
+            `file=${disk.path},format=${disk.format},if=none,id=d`,
+            '-device',
+            'virtio-blk-pci,drive=d',
+          ]),
     ],
   },
   v86: {
@@ -56,14 +65,13 @@ export const MACHINES = {
  * @param {Guest} guest
  * @returns {[string, ...string[]]}
  */
-function tsvmm(accelerator, { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1 }) {
+function tsvmm(accelerator, { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk }) {
   return [
     process.execPath,
     ...[CLI, 'run', '--accel', accelerator, '--cpus', `${cpus}`, '--memory', `${memoryMib}M`],
     ...(initrd === undefined ? [] : ['--initrd', initrd]),
-    kernel,
-    '--',
-    commandLine,
+    ...(disk === undefined ? [] : ['--disk', `${disk.path},format=${disk.format}`]),
+    ...['--append', commandLine, kernel],
   ];
 }
 

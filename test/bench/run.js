@@ -5,6 +5,7 @@ import { measureAllocation } from './allocation.js';
 import { MissingInput, linuxGuest, measureLinuxBoot, measureOsvBoot, osvGuest } from './boot.js';
 import { measureColdStart } from './cold-start.js';
 import { measureCompute } from './compute.js';
+import { measureDisk } from './disk.js';
 import { measureExitCost } from './exit-cost.js';
 import { measureIdle } from './idle.js';
 import { measureMemory } from './memory.js';
@@ -15,7 +16,8 @@ const HELP = `Usage: npm run bench -- [options] [section…]
 Measures tsvmm against its peers on this machine: in one run and in turn, so that the ratios hold where the figures do
 not. Sections: exits allocation cold-start idle memory, which measure the machine on KVM and are the default; cpu,
 which measures the software CPU on a compute guest, beside QEMU TCG and v86; linux-boot and osv-boot, which boot the
-kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both.
+kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both; disk, in which Linux reads and
+writes a virtio disk on the software CPU and on QEMU TCG.
 
   --rounds N      rounds of everything that is compared (default 9; cold-start: 15; cpu, linux-boot, osv-boot: 5)
   --exits N       exits of one run of the guest (default 50000)
@@ -57,6 +59,7 @@ const SECTIONS = {
       ...(values.loop === undefined ? {} : { loop: values.loop }),
       ...(values.bits === undefined ? {} : { bits: count(values.bits) }),
     }),
+  disk: () => measureDisk({ rounds: count(values.rounds ?? '3'), clock: clock('wall') }),
   'linux-boot': () => measureLinuxBoot({ rounds: count(values.rounds ?? '5') }),
   'osv-boot': () => measureOsvBoot({ rounds: count(values.rounds ?? '5') }),
 };
