@@ -73,7 +73,9 @@ export class SocketDatagram implements HostDatagram {
 }
 
 export function makeSocket(family: Family): Socket {
-  return createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: true, lookup: noLookup });
+  return createSocket(
+    family === 4 ? { type: 'udp4', lookup: noLookup } : { type: 'udp6', ipv6Only: true, lookup: noLookup },
+  );
 }
 
 export function openDatagram(family: Family, events: DatagramEvents): HostDatagram {

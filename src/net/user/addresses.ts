@@ -30,7 +30,7 @@ function parseIpv4(text: string): IpAddress | undefined {
 function parseIpv6(text: string): IpAddress | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(parseGroups);
+  const [head, tail] = halves.map((half, i) => parseGroups(half, i === halves.length - 1));
   if (!head || (halves.length === 2 && !tail)) return undefined;
   const address = new Uint8Array(16);
   address.set(head.slice(0, 16));
@@ -41,13 +41,13 @@ function parseIpv6(text: string): IpAddress | undefined {
   return address;
 }
 
-/** The bytes of groups between colons, of which the last may be dotted decimal. */
-function parseGroups(text: string): number[] | undefined {
+/** The bytes of groups between colons, of which an address's last may be dotted decimal. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const bytes: number[] = [];
   const groups = text.split(':');
   for (const [i, group] of groups.entries()) {
-    if (i === groups.length - 1 && group.includes('.')) {
+    if (isEnd && i === groups.length - 1 && group.includes('.')) {
       const ipv4 = parseIpv4(group);
       if (!ipv4) return undefined;
       bytes.push(...ipv4);

@@ -79,7 +79,7 @@ export function checkForwards(
 const PLACE = String.raw`(?:\[([^\]]*)\]|([^:\[\]]*)):(\d{1,5})`;
 
 function parseHostForward(text: string): HostForward {
-  const match = new RegExp(`^(?:(tcp|udp):|:)?${PLACE}-${PLACE}$`).exec(text);
+  const match = new RegExp(`^(tcp|udp)?:${PLACE}-${PLACE}$`).exec(text);
   if (!match) throw new ConfigError(`hostfwd: '${text}' is not understood: write ${HOST_FORWARD_SYNTAX}`);
   const [, protocol, hostBracket, hostPlain, hostPort, guestBracket, guestPlain, guestPort] = match;
   const hostAddress = hostBracket || hostPlain;
@@ -135,7 +135,7 @@ function guestOf(
 }
 
 function parseGuestForward(text: string): GuestForward {
-  const match = new RegExp(`^(?:tcp:|:)?${PLACE}-(?:tcp:${PLACE}|unix:(.+))$`).exec(text);
+  const match = new RegExp(`^(?:tcp)?:${PLACE}-(?:tcp:${PLACE}|unix:(.+))$`).exec(text);
   if (!match) throw new ConfigError(`guestfwd: '${text}' is not understood: write ${GUEST_FORWARD_SYNTAX}`);
   const [, bracket, plain, port, targetBracket, targetPlain, targetPort, path] = match;
   return {
