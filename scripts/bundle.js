@@ -18,8 +18,8 @@ const bundle = await rolldown({
     'vcpu-thread': `${dist}host/vcpu-thread.js`,
   },
   platform: 'node',
-  // It finds its native library beside itself.
-  external: ['koffi'],
+  // They find their native library and their WebAssembly beside themselves.
+  external: ['koffi', /^gecko-profiler-demangle/],
 });
 // All in one folder: threads are started, and package.json is found, by addresses relative to the module.
 await bundle.write({ dir: `${dist}bundle`, format: 'esm', sourcemap: true });

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { writeStdout } from './output.js';
 import { reportCommand } from './report.js';
 import { reportError, UsageError } from './report-error.js';
-import { runCommand } from './run.js';
+import { profileCommand, runCommand } from './run.js';
+import { version } from './version.js';
 
 /**
  * Does what a command line says and sets the process's exit status. Never rejects: what goes wrong is told on stderr.
@@ -35,8 +35,13 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
     .helpCommand(false);
   const commands = [
     runCommand(kernelArguments),
+<<<<<<< HEAD
     inspectCommand(),
     reportCommand(),
+=======
+    profileCommand(kernelArguments),
+    inspectCommand(),
+>>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
     doctorCommand(),
     helpCommand(program),
   ];
@@ -60,9 +65,13 @@ function splitKernelArguments(args: readonly string[]): {
   readonly own: readonly string[];
   readonly kernelArguments: readonly string[];
 } {
-  const separator = args[0] === 'run' ? args.indexOf('--') : -1;
-  if (separator < 0) return { own: args, kernelArguments: [] };
-  return { own: args.slice(0, separator), kernelArguments: args.slice(separator + 1) };
+  const separator = ['run', 'profile'].includes(args[0]) ? args.indexOf('--') : -1;
+  const own = separator < 0 ? args : args.slice(0, separator);
+  return {
+    // Its filter is optional: without the = what follows is not it, but the kernel.
+    own: own.map(arg => (arg === '--trace-exits' ? '--trace-exits=' : arg)),
+    kernelArguments: separator < 0 ? [] : args.slice(separator + 1),
+  };
 }
 
 /** Errors in the use of any command are thrown, with the command whose help explains it. */
@@ -86,9 +95,4 @@ async function outputHelp(help: readonly string[], error: unknown): Promise<unkn
   } catch (outputError) {
     return outputError;
   }
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

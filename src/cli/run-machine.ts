@@ -2,6 +2,8 @@ import { nodeHost } from '../host/node-host.js';
 import { Machine } from '../vmm/machine/machine.js';
 import type { MachineOptions } from '../vmm/machine/options.js';
 import type { RunResult } from '../vmm/run-result.js';
+import type { ProfileRequest } from './profile/options.js';
+import type { Profiling } from './profile/profiling.js';
 import { Interruption } from './interruption.js';
 import { withProgress } from './progress.js';
 import { reportEnd } from './report-end.js';
@@ -21,6 +23,8 @@ export interface RunOptions {
   /** Where each of `machine.consoles` goes. */
   readonly consoles: readonly SerialSpec[];
   readonly verbose: boolean;
+  /** What is to be made of a recording of the run's exits. */
+  readonly profile?: ProfileRequest;
 }
 
 /**
@@ -30,17 +34,19 @@ export interface RunOptions {
 export async function runMachine(
   kernel: string,
   options: MachineOptions,
-  { serial, consoles, verbose }: RunOptions,
+  { serial, consoles, verbose, profile }: RunOptions,
 ): Promise<void> {
   const machine = await withProgress('loading the kernel', verbose, Machine.create(options, nodeHost));
   let complete: boolean;
   try {
     if (verbose) describeStart(kernel, machine, options);
+    const profiling = profile && (await prepareProfiling(machine, profile, options, kernel));
     complete = await runConnected(kernel, machine, {
       serial,
       consoles,
       verbose,
       inputFirst: options.icount !== undefined,
+      profiling,
     });
   } finally {
     await machine.close();
@@ -58,6 +64,22 @@ function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: 
   if (append !== '') tell(`command line: ${append}`);
 }
 
+interface ConnectedOptions extends RunOptions {
+  readonly inputFirst: boolean;
+  readonly profiling: Profiling | undefined;
+}
+
+/** What makes something of recordings is loaded with the first. */
+async function prepareProfiling(
+  machine: Machine,
+  request: ProfileRequest,
+  options: MachineOptions,
+  kernel: string,
+): Promise<Profiling> {
+  const { Profiling } = await import('./profile/profiling.js');
+  return Profiling.prepare(machine, request, options, kernel);
+}
+
 /**
  * Connects the serial ports, runs, waits for the output to have gone out, and disconnects them.
  * @returns whether all output has gone out
@@ -65,7 +87,7 @@ function describeStart(kernel: string, machine: Machine, { cpus, append = '' }: 
 async function runConnected(
   kernel: string,
   machine: Machine,
-  { serial, consoles, verbose, inputFirst }: RunOptions & { readonly inputFirst: boolean },
+  { serial, consoles, verbose, inputFirst, profiling }: ConnectedOptions,
 ): Promise<boolean> {
   const interruption = new Interruption(() => void machine.stop());
   const backends: SerialBackend[] = [];
@@ -97,7 +119,10 @@ async function runConnected(
       process.exitCode = interruption.status;
       return true;
     }
+    profiling?.start();
     const result = await machine.run();
+    profiling?.stop();
+    await profiling?.finish(result);
     const complete = await withProgress(
       'waiting for the output to be read',
       verbose,
@@ -107,6 +132,7 @@ async function runConnected(
     await reportEnd(result, kernel, verbose);
     return complete;
   } finally {
+    profiling?.stop();
     disconnect();
     process.off('exit', disconnect);
     interruption.ignoreSignals();

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
+import type { RecordingOptions } from '../profile/recording-options.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import type { CpuOption } from '../vmm/machine/cpu-options.js';
 import type { HpetOption } from '../vmm/machine/hpet-options.js';
@@ -13,7 +14,18 @@ import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { NET_SYNTAX, parseNet } from './parse-net.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
+<<<<<<< HEAD
 import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
+=======
+import {
+  profileOptions,
+  checkOutputs,
+  profileRequest,
+  type ProfileFlags,
+  type ProfileRequest,
+} from './profile/options.js';
+import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
+>>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
   gather,
@@ -28,7 +40,7 @@ import {
 } from './parse.js';
 import { checkDistinct, checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
-interface RunFlags {
+interface RunFlags extends ProfileFlags {
   readonly accel: 'auto' | AcceleratorName;
   readonly memory: number;
   readonly cpus: number;
@@ -90,14 +102,33 @@ ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).
 
 /** @param kernelArguments what follows `--` */
 export function runCommand(kernelArguments: readonly string[]): Command {
-  const command = new Command('run')
-    .description('Boot a kernel and connect its serial port to the terminal.')
+  return commandOf('run', 'Boot a kernel and connect its serial port to the terminal.', kernelArguments);
+}
+
+/** The same, and records every exit. @param kernelArguments what follows `--` */
+export function profileCommand(kernelArguments: readonly string[]): Command {
+  return commandOf(
+    'profile',
+    'Run a kernel and record every exit to a file, for tsvmm report.',
+    kernelArguments,
+  );
+}
+
+function commandOf(
+  name: 'run' | 'profile',
+  description: string,
+  kernelArguments: readonly string[],
+): Command {
+  const command = new Command(name)
+    .description(description)
     .usage('[options] <kernel> [-- <kernel arguments>]')
     .argument('<kernel>', 'ELF, Linux bzImage or multiboot kernel', parsePath);
-  for (const option of options()) command.addOption(option);
+  for (const option of [...options(), ...profileOptions(name)]) command.addOption(option);
   return command
     .addHelpText('after', HELP)
-    .action((kernel: string, flags: RunFlags) => run(kernel, kernelArguments, flags));
+    .action((kernel: string, flags: RunFlags) =>
+      run(kernel, kernelArguments, flags, profileRequest(name, flags)),
+    );
 }
 
 function options(): Option[] {
@@ -182,10 +213,17 @@ function list(names: readonly string[]): string {
   return names.join(', ');
 }
 
-async function run(kernel: string, kernelArguments: readonly string[], flags: RunFlags): Promise<void> {
+async function run(
+  kernel: string,
+  kernelArguments: readonly string[],
+  flags: RunFlags,
+  profile: ProfileRequest | undefined,
+): Promise<void> {
   const consoles = (flags.console ?? []).map(parseConsole);
   const terminalTaken = consoles.some(({ spec }) => spec.kind === 'stdio');
-  const serial = parseSerialSpecs(flags.serial ?? [terminalTaken ? 'none' : 'stdio']);
+  // The live view has the terminal to itself.
+  const hidden = profile?.live === true && process.stderr.isTTY;
+  const serial = parseSerialSpecs(flags.serial ?? [terminalTaken || hidden ? 'none' : 'stdio']);
   checkDistinct([...serial.map(spec => ({ flag: '--serial', spec })), ...consoles]);
   const modules = (flags.module ?? []).map(parseModule);
   const disks = (flags.disk ?? []).map(parseDisk);
@@ -194,6 +232,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
     [...serial, ...consoles.map(({ spec }) => spec)],
     [kernel, flags.initrd ?? [], files].flat(2),
   );
+  checkOutputs(profile, [kernel, flags.initrd ?? [], files].flat(2));
   const options = {
     ...machineOptions(kernel, kernelArguments, flags),
     modules,
@@ -201,6 +240,7 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
     serialPorts: serial.length,
     networks: (flags.net ?? []).map(parseNet),
     consoles: consoles.map(({ option }) => option),
+    ...(profile && { recording: recordingOf(profile, flags) }),
   };
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
@@ -211,7 +251,12 @@ async function run(kernel: string, kernelArguments: readonly string[], flags: Ru
     await runMachine(
       kernel,
       { ...options, ...(icount && { icount }) },
-      { serial, consoles: consoles.map(({ spec }) => spec), verbose: flags.verbose ?? false },
+      {
+        serial,
+        consoles: consoles.map(({ spec }) => spec),
+        verbose: flags.verbose ?? false,
+        ...(profile && { profile }),
+      },
     );
   } finally {
     await dismissMachineThread();
@@ -225,6 +270,7 @@ function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorN
   return kvmDevice === undefined && !existsSync(KVM_DEVICE) ? 'wasm' : undefined;
 }
 
+<<<<<<< HEAD
 /** What the guest runs on. */
 function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<MachineOptions> {
   return {
@@ -233,6 +279,20 @@ function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<Mach
     ...(hpet !== undefined && { hpet }),
     ...(cpu && { cpu }),
     ...(pci ? {} : { pci }),
+=======
+/** A trace or a timeline that lacks lines would mislead; the guest rather waits for it. */
+function recordingOf(
+  { stacks, samplePeriod, trace, bootTimeline }: ProfileRequest,
+  { accel, kvmDevice, sample }: RunFlags,
+): RecordingOptions {
+  const counts = accel !== 'kvm' && kvmDevice === undefined;
+  if (!counts && sample !== undefined && sample > 0)
+    throw new ConfigError('--sample needs --accel wasm: KVM does not count instructions');
+  return {
+    stacks,
+    lossless: trace !== undefined || bootTimeline,
+    samplePeriod: counts ? samplePeriod : 0,
+>>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
   };
 }
 

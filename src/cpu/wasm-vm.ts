@@ -107,6 +107,20 @@ export class WasmVm implements Vm {
     return this.finished + this.executed();
   }
 
+  counters(): Record<string, number> {
+    const count = (at: number): number => Number(this.view.getBigUint64(at, true));
+    const counters: Record<string, number> = {
+      'TLB misses': count(L.TLB_MISSES),
+      'blocks decoded': this.blockStatistics.decoded,
+      'blocks invalidated': this.blockStatistics.invalidated,
+    };
+    EXCEPTION_NAMES.forEach((name, vector) => {
+      const exceptions = count(L.EXCEPTIONS + vector * 8);
+      if (exceptions > 0) counters[name] = exceptions;
+    });
+    return counters;
+  }
+
   /** What the block cache has done so far. */
   get blockStatistics(): { readonly decoded: number; readonly invalidated: number } {
     const { decodedBlocks, invalidatedBlocks } = this.core.exports;
@@ -448,6 +462,11 @@ export class WasmVm implements Vm {
     return vector;
   }
 }
+
+/** Exceptions by vector, as counters call them (Intel SDM vol. 3, table 6-1). */
+const EXCEPTION_NAMES = Array.from({ length: 32 }, (_, vector) =>
+  vector === 14 ? 'page faults' : `exceptions ${vector}`,
+);
 
 function hostEntropy(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0];

@@ -103,6 +103,8 @@ export interface Vm {
   readonly exits: number;
   /** Instructions that all vCPUs have finished; `undefined` where the accelerator does not count. */
   readonly instructions?: number;
+  /** Whatever the accelerator counts, by name: for profiles. */
+  counters(): Readonly<Record<string, number>>;
   /** What went wrong when `run()` returned `failed`. */
   readonly failure: VcpuFailure | undefined;
   /** Sends an interrupt message to the local APICs. @param address 0xFEExxxxx, @param data vector, delivery mode, trigger */

@@ -43,6 +43,8 @@ export interface RunResult extends RunEnd {
   readonly instructions?: number;
   /** Wall time from the first guest instruction to the end, in ms. */
   readonly elapsedMs: number;
+  /** What the accelerator counted, by name, in a machine that is recorded: page faults, TLB misses, halts, … */
+  readonly counters?: Readonly<Record<string, number>>;
   /** Accesses that no device answered. */
   readonly unclaimed: readonly UnclaimedAccess[];
 }

@@ -210,6 +210,10 @@ export const ICOUNT = 0x1b0c;
 /** 1: the next instruction is to be alone in its block. */
 export const ALONE = 0x1b10;
 
+/** What happens off the fast paths, counted always, 64 bits each: translations that no TLB had; exceptions by vector, 32 of them. */
+export const TLB_MISSES = 0x1b18;
+export const EXCEPTIONS = 0x1b20;
+
 export const VCPU_AREA = 0x1_0000;
 export const VCPU_STRIDE = 0x2000;
 export const MAX_VCPUS = 64;

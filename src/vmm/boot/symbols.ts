@@ -47,7 +47,11 @@ const ADDRESS_END = 1n << 64n;
 export class Symbols {
   private readonly entries: readonly Entry[];
 
-  private constructor(entries: Entry[]) {
+  /** @param find the address of a symbol by its name, code or data */
+  private constructor(
+    entries: Entry[],
+    private readonly find: (name: string) => bigint | undefined,
+  ) {
     entries.sort((a, b) => compare(a.address, b.address) || b.rank - a.rank);
     this.entries = entries.filter((entry, i) => i === 0 || entry.address !== entries[i - 1].address);
   }
@@ -62,6 +66,7 @@ export class Symbols {
         name: () => name,
         rank: size > 0n ? 1 : 0,
       })),
+      wanted => symbols.find(({ name }) => name === wanted)?.address,
     );
   }
 
@@ -76,7 +81,13 @@ export class Symbols {
     const table =
       sections.find(section => section.type === SHT_SYMTAB) ??
       sections.find(section => section.type === SHT_DYNSYM);
-    return new Symbols(table ? readTable(elf, sections, table) : []);
+    if (!table) return new Symbols([], () => undefined);
+    return new Symbols(readTable(elf, sections, table), name => findByName(elf, sections, table, name));
+  }
+
+  /** The address of a symbol, a function's or a variable's. */
+  addressOf(name: string): bigint | undefined {
+    return this.find(name);
   }
 
   /** How many symbols there are. */
@@ -121,6 +132,38 @@ function readTable(elf: Elf, sections: readonly ElfSection[], table: ElfSection)
     if (entry) entries.push(entry);
   }
   return entries;
+}
+
+/** By where the name is in the string table: names are many and long. */
+function findByName(
+  elf: Elf,
+  sections: readonly ElfSection[],
+  table: ElfSection,
+  name: string,
+): bigint | undefined {
+  const layout = elf.header.class === 64 ? ELF64_SYMBOL : ELF32_SYMBOL;
+  const strings = elf.sectionContents(sections[table.link]);
+  const wanted = new TextEncoder().encode(`${name}\0`);
+  const places = new Set<number>();
+  for (let at = indexOf(strings, wanted, 0); at >= 0; at = indexOf(strings, wanted, at + 1)) places.add(at);
+  if (places.size === 0) return undefined;
+  const contents = elf.sectionContents(table);
+  const view = new DataView(contents.buffer, contents.byteOffset, contents.byteLength);
+  const symbols = new ImageReader(contents);
+  for (let at = 0; at + layout.span <= symbols.size; at += layout.span) {
+    // The name is the first field of both layouts.
+    if (!places.has(view.getUint32(at, true))) continue;
+    const { value, section } = symbols.read<RawSymbol<bigint | number>>(layout, at, 'a symbol');
+    if (section !== 0) return BigInt(value);
+  }
+  return undefined;
+}
+
+function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(wanted[0], from); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) {
+    if (wanted.every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  return -1;
 }
 
 /** Only what is code: functions, and labels without a type in a section that is executed. */

@@ -27,6 +27,7 @@ export const KVM_GET_LAPIC = ior(KVMIO, 0x8e, structs.kvmLapicState.span);
 export const KVM_SET_LAPIC = iow(KVMIO, 0x8f, structs.kvmLapicState.span);
 export const KVM_SET_CPUID2 = iow(KVMIO, 0x90, structs.kvmCpuidHeader.span);
 export const KVM_GET_TSC_KHZ = io(KVMIO, 0xa3);
+export const KVM_GET_STATS_FD = io(KVMIO, 0xce);
 export const KVM_GET_MP_STATE = ior(KVMIO, 0x98, structs.kvmMpState.span);
 export const KVM_SET_MP_STATE = iow(KVMIO, 0x99, structs.kvmMpState.span);
 export const KVM_ENABLE_CAP = iow(KVMIO, 0xa3, structs.kvmEnableCap.span);

@@ -9,6 +9,7 @@ import * as k from './constants.js';
 import { presentCpuid } from './cpuid.js';
 import { KvmError } from './kvm-error.js';
 import { KvmVcpu, type KvmVcpuHandle } from './kvm-vcpu.js';
+import { readStatistics } from './kvm-statistics.js';
 import type { Kvm } from './kvm.js';
 import { FIRMWARE_MSRS } from './msrs.js';
 import * as structs from './structs.js';
@@ -127,6 +128,16 @@ export class KvmVm implements Vm {
       ),
     );
     if (ioctlStruct(this.fd, k.KVM_SET_GSI_ROUTING, buffer) < 0) throw KvmError.ofCall('KVM_SET_GSI_ROUTING');
+  }
+
+  counters(): Record<string, number> {
+    const counters: Record<string, number> = {};
+    for (const { fd } of this.handles) {
+      for (const [name, value] of readStatistics(fd)) {
+        counters[`KVM ${name}`] = (counters[`KVM ${name}`] ?? 0) + value;
+      }
+    }
+    return counters;
   }
 
   close(): void {

@@ -227,6 +227,7 @@ export class MachineWorker {
       exits: vm.exits + this.further.exits,
       ...(vm.instructions !== undefined && { instructions: vm.instructions }),
       elapsedMs: this.time.elapsed() / 1e6,
+      ...(this.recording && { counters: vm.counters() }),
       unclaimed: this.unclaimed(),
     });
   }

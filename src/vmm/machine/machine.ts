@@ -483,7 +483,7 @@ export class Machine {
   }
 
   private end(message: Extract<FromWorker, { type: 'ended' }>): void {
-    const { end, exits, instructions, elapsedMs, unclaimed } = message;
+    const { end, exits, instructions, elapsedMs, counters, unclaimed } = message;
     if (this.phase === 'running') this.phase = 'ended';
     this.recording?.finish();
     for (const port of this.ports) port.end();
@@ -495,6 +495,7 @@ export class Machine {
         exits,
         ...(instructions !== undefined && { instructions }),
         elapsedMs,
+        ...(counters && { counters }),
         unclaimed,
       });
   }

@@ -155,6 +155,7 @@ export type FromWorker =
       readonly exits: number;
       readonly instructions?: number;
       readonly elapsedMs: number;
+      readonly counters?: Readonly<Record<string, number>>;
       readonly unclaimed: readonly UnclaimedAccess[];
     }
   /** The machine could not be built, or its worker met an error of its own. */

@@ -7,6 +7,7 @@ const CR4_PAE = 1n << 5n;
 const CR4_LA57 = 1n << 12n;
 const EFER_LMA = 1n << 10n;
 
+const PAGE = 4096;
 const PRESENT = 1n;
 const LARGE = 1n << 7n;
 const ADDRESS = 0x000f_ffff_ffff_f000n;
@@ -78,11 +79,14 @@ export function readLinear(
   linear: bigint,
   size: number,
 ): Uint8Array {
-  const bytes: number[] = [];
-  for (let i = 0; i < size; i++) {
-    const gpa = translate(memory, system, BigInt.asUintN(64, linear + BigInt(i)));
-    if (gpa === undefined || !memory.contains(gpa, 1)) break;
-    bytes.push(memory.read8(gpa));
+  const bytes = new Uint8Array(size);
+  for (let done = 0; done < size;) {
+    const address = BigInt.asUintN(64, linear + BigInt(done));
+    const part = Math.min(size - done, PAGE - Number(address % BigInt(PAGE)));
+    const gpa = translate(memory, system, address);
+    if (gpa === undefined || !memory.contains(gpa, part)) return bytes.subarray(0, done);
+    bytes.set(memory.bytes(gpa, part), done);
+    done += part;
   }
-  return Uint8Array.from(bytes);
+  return bytes;
 }

@@ -194,6 +194,8 @@ function classOf(vector: u32): u32 {
 function deliverFault(): void {
   if (load<i32>(L.BUDGET) > 0) store<i32>(L.BUDGET, load<i32>(L.BUDGET) - 1);
   let vector = load<u32>(L.FAULT) - 1;
+  const counter: usize = L.EXCEPTIONS + ((vector & 31) << 3);
+  store<u64>(counter, load<u64>(counter) + 1);
   let error = load<u32>(L.FAULT_ERROR);
   let hasError = load<u32>(L.FAULT_HAS_ERROR) != 0;
   let kind = classOf(vector);

@@ -72,6 +72,7 @@ export function translate(address: u64, access: u32): u64 {
   const tlb: usize = access == Access.READ ? L.TLB_READ : access == Access.WRITE ? L.TLB_WRITE : L.TLB_EXECUTE;
   const known = globalTranslation(tlb, address);
   if (known) return <u64>(known - L.RAM);
+  store<u64>(L.TLB_MISSES, load<u64>(L.TLB_MISSES) + 1);
   const privilege = load<u32>(L.CONTEXT) & 3;
   const gpa = walk(address, access, privilege == Privilege.USER_ALIGNED ? Privilege.USER : privilege);
   const host = ramAt(gpa);
