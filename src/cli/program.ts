@@ -35,13 +35,9 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
     .helpCommand(false);
   const commands = [
     runCommand(kernelArguments),
-<<<<<<< HEAD
-    inspectCommand(),
-    reportCommand(),
-=======
     profileCommand(kernelArguments),
     inspectCommand(),
->>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
+    reportCommand(),
     doctorCommand(),
     helpCommand(program),
   ];

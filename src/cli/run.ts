@@ -14,9 +14,6 @@ import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { NET_SYNTAX, parseNet } from './parse-net.js';
 import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
-<<<<<<< HEAD
-import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
-=======
 import {
   profileOptions,
   checkOutputs,
@@ -24,8 +21,7 @@ import {
   type ProfileFlags,
   type ProfileRequest,
 } from './profile/options.js';
-import { DISK_SYNTAX, parseDisk } from './parse-disk.js';
->>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
+import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
   gather,
@@ -270,7 +266,6 @@ function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorN
   return kvmDevice === undefined && !existsSync(KVM_DEVICE) ? 'wasm' : undefined;
 }
 
-<<<<<<< HEAD
 /** What the guest runs on. */
 function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<MachineOptions> {
   return {
@@ -279,7 +274,9 @@ function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<Mach
     ...(hpet !== undefined && { hpet }),
     ...(cpu && { cpu }),
     ...(pci ? {} : { pci }),
-=======
+  };
+}
+
 /** A trace or a timeline that lacks lines would mislead; the guest rather waits for it. */
 function recordingOf(
   { stacks, samplePeriod, trace, bootTimeline }: ProfileRequest,
@@ -292,7 +289,6 @@ function recordingOf(
     stacks,
     lossless: trace !== undefined || bootTimeline,
     samplePeriod: counts ? samplePeriod : 0,
->>>>>>> 9d28c7a (Recordings on the command line: --profile, tsvmm profile, --trace-exits, --boot-timeline, --live; symbols with lines, KASLR and OSv's objects)
   };
 }
 

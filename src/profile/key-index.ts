@@ -21,11 +21,13 @@ export class KeyIndex {
   /** The index of the record with this key, −1 when there is none. */
   find(a: number, b: number, c: number): number {
     const { slots, keys, mask } = this;
+    // Keys are kept as signed words, whatever they came as.
+    const [first, second, third] = [a | 0, b | 0, c | 0];
     for (let slot = hash(a, b, c) & mask; ; slot = (slot + 1) & mask) {
       const index = slots[slot] - 1;
       if (index < 0) return -1;
       const at = index * 3;
-      if (keys[at] === a && keys[at + 1] === b && keys[at + 2] === c) return index;
+      if (keys[at] === first && keys[at + 1] === second && keys[at + 2] === third) return index;
     }
   }
 
