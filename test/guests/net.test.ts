@@ -1,4 +1,5 @@
 import { spawn, execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -28,6 +29,16 @@ const QUIT = new TextEncoder().encode('quit');
 
 function pattern(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 0xff);
+}
+
+/** A port that nobody had a moment ago. */
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
 }
 
 onEachAccelerator('a network card', accel => {
@@ -75,6 +86,30 @@ onEachAccelerator('a network card', accel => {
   test('with frames as large as there are, and many of them', async () => {
     await converse({ queues: 2, mac: '52:54:00:aa:bb:cc' }, '', [60_000, ...Array<number>(50).fill(900)]);
   });
+});
+
+test('a user network answers for the gateway, and forwards a port of the host', async () => {
+  const port = await freeUdpPort();
+  await using machine = await createMachine({
+    kernel: guestPath('net.elf'),
+    accel: 'wasm',
+    append: 'frames=1000',
+    networks: [{ type: 'user', hostForwards: [`udp:127.0.0.1:${port}-:7`] }],
+    timeoutMs: 60_000,
+  });
+  const run = machine.run();
+  await machine.serial.waitFor('net.arp-answered PASS');
+  const socket = createSocket('udp4');
+  try {
+    for (const text of ['hello', 'quit']) {
+      const answer = once(socket, 'message') as Promise<[Buffer]>;
+      socket.send(text, port, '127.0.0.1');
+      expect((await answer)[0].toString()).toBe(text);
+    }
+  } finally {
+    socket.close();
+  }
+  expect((await run).status, machine.serial.text).toBe(0);
 });
 
 test('two machines of a process meet on a hub, and pcap records what they say', async ({ skip }) => {
