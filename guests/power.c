@@ -1,4 +1,4 @@
-// Ends as the command line says: end=exit:N|reset-kbd|reset-cf9|halt|triple|hang. The END line comes first.
+// Ends as the command line says: end=exit:N|reset-kbd|reset-cf9|panic|halt|triple|hang. The END line comes first.
 #include "lib/args.h"
 #include "lib/boot.h"
 #include "lib/check.h"
@@ -10,6 +10,8 @@
 #define RESET_CONTROL 0xCF9
 #define RESET_HARD 0x02
 #define RESET_NOW 0x04
+#define PVPANIC 0x505
+#define PVPANIC_PANICKED 1
 
 const char guest_name[] = "power";
 
@@ -30,6 +32,12 @@ static void end_reset_cf9(void)
 {
   out8(RESET_CONTROL, RESET_HARD);
   out8(RESET_CONTROL, RESET_HARD | RESET_NOW);
+}
+
+// What pvpanic understands is what it is told: nothing happens where there is none.
+static void end_panic(void)
+{
+  out8(PVPANIC, in8(PVPANIC) & PVPANIC_PANICKED);
 }
 
 static void end_halt(void)
@@ -58,7 +66,7 @@ static const struct {
   void (*end)(void);
 } ends[] = {
   {"reset-kbd", end_reset_kbd}, {"reset-cf9", end_reset_cf9}, {"halt", end_halt},
-  {"triple", end_triple},       {"hang", end_hang},
+  {"triple", end_triple},       {"hang", end_hang},           {"panic", end_panic},
 };
 
 static void (*find_end(struct text wanted))(void)

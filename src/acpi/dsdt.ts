@@ -19,6 +19,7 @@ import {
   type Statement,
 } from './aml.js';
 import { hpetDevice } from './hpet.js';
+import { pvpanic } from './pvpanic.js';
 import { virtioMmio } from './virtio-mmio.js';
 import { configurationSpace, hostBridge } from './pci.js';
 import { table } from './table.js';
@@ -60,6 +61,7 @@ export function dsdt({ cpus, serialPorts, parts }: DsdtOptions): Uint8Array {
         ...(parts.rtc ? [realTimeClock()] : []),
         ...(parts.pit ? [intervalTimer()] : []),
         ...(parts.hpet ? [hpetDevice(parts.hpet)] : []),
+        pvpanic(),
         ...(parts.keyboard ? [keyboard()] : []),
         ...serialPorts.map(serialPort),
         ...mmioSlots(parts.mmioSlots, parts.pci).map(virtioMmio),

@@ -8,6 +8,7 @@ import { hpetTable } from './hpet.js';
 import { madt } from './madt.js';
 import { mcfg } from './mcfg.js';
 import { RSDP_ALIGNMENT, RSDP_SIZE, rsdp } from './rsdp.js';
+import { spcr } from './spcr.js';
 import { rsdt, xsdt } from './xsdt.js';
 
 /** Where a PC has its firmware, and kernels without a boot protocol look for the root pointer (ACPI 6.5, 5.2.5.1). */
@@ -57,6 +58,7 @@ export function buildAcpiTables(options: AcpiOptions): AcpiTables {
     area.put('FADT', fadt({ facs: facsAt, dsdt: dsdtAt }, parts)),
     area.put('MADT', madt({ cpus, pic: parts.pic, timerGsi: TIMER_GSI, sciIrq: SCI_IRQ })),
     ...(parts.hpet ? [area.put('HPET', hpetTable(parts.hpet))] : []),
+    ...(options.serialPorts.length > 0 ? [area.put('SPCR', spcr(options.serialPorts[0]))] : []),
     ...(parts.pci ? [area.put('MCFG', mcfg())] : []),
   ];
   const rsdtAt = area.put('RSDT', rsdt(listed));

@@ -22,6 +22,7 @@ export const EXIT_STATUSES: readonly (readonly [status: string, meaning: string]
   ['0', 'the guest powered off or reset the machine, or --exit-on matched'],
   ['N', 'the guest wrote N to the debug exit port 0xF4 (255 for more than that)'],
   ['2', 'bad input: a flag, a file, or a host that cannot do it'],
+  ['123', 'the guest panicked (pvpanic)'],
   ['124', '--timeout passed'],
   ['125', 'tsvmm or the accelerator failed, or output could not be written'],
   ['126', 'the guest halted with interrupts off on every CPU'],

@@ -1,9 +1,10 @@
+import type { HostBridgeName } from '../devices/pci/bridges.js';
 import { ConfigError } from '../errors.js';
 import { MACHINE_TYPES, type MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { parseSwitch, splitSetting } from './switches.js';
 
 /** How `--machine` is written. */
-export const MACHINE_SYNTAX = `${MACHINE_TYPES.join('|')}[,pic=on|off][,pit=on|off][,rtc=on|off][,auto-kernel-cmdline=on|off]`;
+export const MACHINE_SYNTAX = `${MACHINE_TYPES.join('|')}[,host-bridge=NAME][,pic=on|off][,pit=on|off][,rtc=on|off][,auto-kernel-cmdline=on|off]`;
 
 type Switch = 'pic' | 'pit' | 'rtc' | 'autoKernelCmdline';
 
@@ -27,6 +28,10 @@ export function parseMachine(text: string): MachineTypeOption {
   const machine: { -readonly [Key in keyof MachineTypeOption]: MachineTypeOption[Key] } = { type };
   for (const part of parts) {
     const [key, value] = splitSetting(part);
+    if (key === 'host-bridge') {
+      machine.hostBridge = value as HostBridgeName;
+      continue;
+    }
     if (!Object.hasOwn(SWITCHES, key)) {
       throw new ConfigError(`--machine: '${part}' is not understood: write ${MACHINE_SYNTAX}`, { part });
     }

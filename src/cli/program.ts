@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { acpiCommand } from './acpi.js';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { writeStdout } from './output.js';
@@ -38,6 +39,7 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
     profileCommand(kernelArguments),
     inspectCommand(),
     reportCommand(),
+    acpiCommand(),
     doctorCommand(),
     helpCommand(program),
   ];

@@ -7,6 +7,7 @@ const MEANING: Readonly<Record<RunResult['reason'], string>> = {
   poweroff: 'the guest powered off',
   reset: 'the guest reset the machine',
   exit: 'the guest exited',
+  panicked: 'the guest panicked',
   halted: 'the guest halted with interrupts off',
   'triple-fault': 'triple fault',
   matched: 'the awaited output came',
@@ -16,7 +17,7 @@ const MEANING: Readonly<Record<RunResult['reason'], string>> = {
 };
 
 /** Ends that nobody asked for are told even without --verbose. */
-const UNASKED: readonly RunResult['reason'][] = ['halted', 'triple-fault', 'timeout', 'failed'];
+const UNASKED: readonly RunResult['reason'][] = ['panicked', 'halted', 'triple-fault', 'timeout', 'failed'];
 
 /**
  * Says on stderr how the run ended, as far as somebody wants to know.
@@ -26,7 +27,7 @@ export async function reportEnd(result: RunResult, kernel: string, verbose: bool
   const { reason, code, vcpu, failure, exits, instructions, elapsedMs, unclaimed } = result;
   if (verbose || UNASKED.includes(reason)) {
     const where = vcpu === undefined ? '' : ` on vCPU ${vcpu}`;
-    const value = code === undefined ? '' : ` with ${code}`;
+    const value = code === undefined || reason === 'panicked' ? '' : ` with ${code}`;
     const what = failure && failure.reason !== reason ? `: ${failure.reason}` : '';
     tell(`${MEANING[reason]}${value}${where}${what}`);
   }

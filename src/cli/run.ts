@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
+import type { PanicAction } from '../vmm/power-switch.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import type { RecordingOptions } from '../profile/recording-options.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
@@ -9,6 +10,7 @@ import type { CpuOption } from '../vmm/machine/cpu-options.js';
 import type { HpetOption } from '../vmm/machine/hpet-options.js';
 import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
+import { ACTION_SYNTAX, parseAction } from './parse-action.js';
 import { CPU_SYNTAX, parseCpu } from './parse-cpu.js';
 import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
@@ -36,7 +38,7 @@ import {
 } from './parse.js';
 import { checkDistinct, checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
 
-interface RunFlags extends ProfileFlags {
+export interface RunFlags extends ProfileFlags {
   readonly accel: 'auto' | AcceleratorName;
   readonly memory: number;
   readonly cpus: number;
@@ -54,6 +56,7 @@ interface RunFlags extends ProfileFlags {
   readonly seed?: number;
   readonly acpi: boolean;
   readonly machine?: MachineTypeOption;
+  readonly action?: PanicAction;
   readonly hpet?: boolean | HpetOption;
   readonly cpu?: CpuOption;
   readonly pci: boolean;
@@ -119,7 +122,7 @@ function commandOf(
     .description(description)
     .usage('[options] <kernel> [-- <kernel arguments>]')
     .argument('<kernel>', 'ELF, Linux bzImage or multiboot kernel', parsePath);
-  for (const option of [...options(), ...profileOptions(name)]) command.addOption(option);
+  for (const option of [...runOptions(), ...profileOptions(name)]) command.addOption(option);
   return command
     .addHelpText('after', HELP)
     .action((kernel: string, flags: RunFlags) =>
@@ -127,7 +130,8 @@ function commandOf(
     );
 }
 
-function options(): Option[] {
+/** The options of `tsvmm run`. */
+export function runOptions(): Option[] {
   const accelerators = ['auto', ...ACCELERATORS];
   const protocols = ['auto', ...BOOT_PROTOCOLS];
   const single = <T>(flags: string, description: string, parse: (text: string) => T): Option => {
@@ -161,6 +165,7 @@ function options(): Option[] {
       `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,
     ).argParser(gather),
     new Option('--reboot', 'a reset by the guest starts the kernel again instead of ending the run'),
+    single('--action <event>', `what happens when the guest panics (pvpanic): ${ACTION_SYNTAX}`, parseAction),
     single('--timeout <time>', 'end the run after this', parseTime),
     single('--exit-on <pattern>', 'end the run when com1 prints this', parsePattern),
     new Option('--disk <file>', `a disk: ${DISK_SYNTAX}; repeatable`).argParser(gather),
@@ -209,12 +214,13 @@ function list(names: readonly string[]): string {
   return names.join(', ');
 }
 
-async function run(
+/** What the flags ask for: the machine, and where its ports go. @throws ConfigError */
+export function planMachine(
   kernel: string,
   kernelArguments: readonly string[],
   flags: RunFlags,
-  profile: ProfileRequest | undefined,
-): Promise<void> {
+  profile?: ProfileRequest,
+) {
   const consoles = (flags.console ?? []).map(parseConsole);
   const terminalTaken = consoles.some(({ spec }) => spec.kind === 'stdio');
   // The live view has the terminal to itself.
@@ -238,6 +244,16 @@ async function run(
     consoles: consoles.map(({ option }) => option),
     ...(profile && { recording: recordingOf(profile, flags) }),
   };
+  return { options, serial, consoles };
+}
+
+async function run(
+  kernel: string,
+  kernelArguments: readonly string[],
+  flags: RunFlags,
+  profile: ProfileRequest | undefined,
+): Promise<void> {
+  const { options, serial, consoles } = planMachine(kernel, kernelArguments, flags, profile);
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
@@ -305,6 +321,7 @@ function machineOptions(kernel: string, kernelArguments: readonly string[], flag
     ...boardOptions(flags),
     rng: rng ?? false,
     onReset: reboot ? 'reboot' : 'end',
+    ...(flags.action && { onPanic: flags.action }),
     ...(kvmDevice !== undefined && { kvmDevice }),
     ...(initrd !== undefined && { initrd }),
     ...(timeout !== undefined && { timeoutMs: timeout }),

@@ -56,6 +56,8 @@ export interface IrqLine {
 export interface Power {
   poweroff(): void;
   reset(): void;
+  /** The guest says that it has panicked. */
+  panic(): void;
   /** The guest asks for an exit status. @param value 0 to 2^32−1, as the guest wrote it */
   exit(value: number): void;
 }

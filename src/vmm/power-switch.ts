@@ -5,6 +5,10 @@ import type { RunEnd } from './run-result.js';
 export const RESET_ACTIONS = ['end', 'reboot'] as const;
 export type ResetAction = (typeof RESET_ACTIONS)[number];
 
+/** What the guest's word that it has panicked does, as QEMU names it: the run fails, or ends well, or goes on. */
+export const PANIC_ACTIONS = ['exit-failure', 'shutdown', 'none'] as const;
+export type PanicAction = (typeof PANIC_ACTIONS)[number];
+
 /** Where devices and the run loop say that the run is over, or that the machine is to be reset. The first word counts. */
 export class PowerSwitch implements Power {
   private ended: RunEnd | undefined;
@@ -15,6 +19,7 @@ export class PowerSwitch implements Power {
   constructor(
     private readonly onEnd: () => void,
     private readonly onReset: ResetAction = 'end',
+    private readonly onPanic: PanicAction = 'exit-failure',
   ) {}
 
   /** How the run ended, once it has. */
@@ -48,6 +53,11 @@ export class PowerSwitch implements Power {
   reset(): void {
     if (this.onReset === 'reboot') this.restart();
     else this.finish({ reason: 'reset' });
+  }
+
+  panic(): void {
+    if (this.onPanic === 'exit-failure') this.finish({ reason: 'panicked' });
+    else if (this.onPanic === 'shutdown') this.finish({ reason: 'panicked', code: 0 });
   }
 
   exit(value: number): void {

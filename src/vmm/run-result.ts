@@ -9,6 +9,8 @@ export type EndReason =
   | 'reset'
   /** The guest wrote to the debug exit port; `code` is what it wrote. */
   | 'exit'
+  /** The guest said by pvpanic that it has panicked. */
+  | 'panicked'
   /** Every vCPU is in HLT with interrupts off. */
   | 'halted'
   /** A vCPU met an exception that it could not deliver, twice over. */
@@ -25,7 +27,7 @@ export type EndReason =
 /** Why the machine left its loop, as the machine worker tells it. */
 export interface RunEnd {
   readonly reason: EndReason;
-  /** The guest's value for `exit`. */
+  /** The guest's value for `exit`; 0 for `panicked` where that is to be no failure. */
   readonly code?: number;
   /** For `failed` and `triple-fault`: what happened and where. */
   readonly failure?: VcpuFailure;
@@ -53,14 +55,16 @@ export interface RunResult extends RunEnd {
  * The process exit status for the end of a run. A guest's own value above 255 does not fit into a status and gives
  * 255, so that it never looks like success.
  */
-export function exitStatus({ reason, code = 0 }: RunEnd): number {
+export function exitStatus({ reason, code }: RunEnd): number {
   switch (reason) {
     case 'poweroff':
     case 'reset':
     case 'matched':
       return 0;
     case 'exit':
-      return Math.min(code, 255);
+      return Math.min(code ?? 0, 255);
+    case 'panicked':
+      return code ?? 123;
     case 'timeout':
       return 124;
     case 'failed':

@@ -66,17 +66,42 @@ export async function measureOsvBoot({ rounds }) {
   return figures;
 }
 
+const MOST_MICROVM = 1;
+
+/**
+ * The same on tsvmm's microvm, beside QEMU's pc, where OSv looks for PCI devices as it does by itself.
+ * @param {{ readonly rounds: number }} options
+ */
+export async function measureMicrovmBoot({ rounds }) {
+  const { kernel } = osvGuest();
+  const program = '--console=serial --rootfs=ramfs --verbose /hello';
+  const figures = [];
+  for (const cpus of [1, 4]) {
+    const name = `OSv to its application on a microvm, ${cpus} vCPU${cpus > 1 ? 's' : ''}`;
+    const own = {
+      kernel,
+      cpus,
+      machine: /** @type {const} */ ('microvm'),
+      commandLine: `--nopci ${program}`,
+    };
+    const peer = { kernel, cpus, commandLine: program };
+    figures.push(await compareBoots(name, own, OSV_HELLO, rounds, MOST_MICROVM, peer));
+  }
+  return figures;
+}
+
 /**
  * @param {string} name
  * @param {Guest} guest
  * @param {RegExp} line
  * @param {number} rounds
  * @param {number} most tsvmm's time as a multiple of TCG's
+ * @param {Guest} peerGuest what TCG boots
  */
-async function compareBoots(name, guest, line, rounds, most) {
+async function compareBoots(name, guest, line, rounds, most, peerGuest = guest) {
   const ms = await interleave(rounds, {
     tsvmm: () => timeToLine('tsvmm', guest, line),
-    tcg: () => timeToLine('tcg', guest, line),
+    tcg: () => timeToLine('tcg', peerGuest, line),
   });
   const [value, peer] = [median(ms.tsvmm), median(ms.tcg)];
   return figure(name, 'ms', value, {

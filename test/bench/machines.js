@@ -12,6 +12,7 @@ import { CLI, MEMORY_MIB } from './places.js';
  * @property {number} [memoryMib]
  * @property {number} [cpus]
  * @property {{ readonly path: string, readonly format: 'raw' | 'qcow2' }} [disk] on virtio-blk
+ * @property {'pc' | 'microvm'} [machine] tsvmm's; QEMU's is always its pc
  */
 
 /** @typedef {'tsvmm' | 'kvm' | 'tcg' | 'v86'} MachineName */
@@ -65,10 +66,24 @@ export const MACHINES = {
  * @param {Guest} guest
  * @returns {[string, ...string[]]}
  */
-function tsvmm(accelerator, { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk }) {
+function tsvmm(
+  accelerator,
+  { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk, machine = 'pc' },
+) {
   return [
     process.execPath,
-    ...[CLI, 'run', '--accel', accelerator, '--cpus', `${cpus}`, '--memory', `${memoryMib}M`],
+    ...[
+      CLI,
+      'run',
+      '--machine',
+      machine,
+      '--accel',
+      accelerator,
+      '--cpus',
+      `${cpus}`,
+      '--memory',
+      `${memoryMib}M`,
+    ],
     ...(initrd === undefined ? [] : ['--initrd', initrd]),
     ...(disk === undefined ? [] : ['--disk', `${disk.path},format=${disk.format}`]),
     ...['--append', commandLine, kernel],

@@ -2,7 +2,14 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measureAllocation } from './allocation.js';
-import { MissingInput, linuxGuest, measureLinuxBoot, measureOsvBoot, osvGuest } from './boot.js';
+import {
+  MissingInput,
+  linuxGuest,
+  measureLinuxBoot,
+  measureMicrovmBoot,
+  measureOsvBoot,
+  osvGuest,
+} from './boot.js';
 import { measureColdStart } from './cold-start.js';
 import { measureCompute } from './compute.js';
 import { measureDisk } from './disk.js';
@@ -16,8 +23,8 @@ const HELP = `Usage: npm run bench -- [options] [section…]
 Measures tsvmm against its peers on this machine: in one run and in turn, so that the ratios hold where the figures do
 not. Sections: exits allocation cold-start idle memory, which measure the machine on KVM and are the default; cpu,
 which measures the software CPU on a compute guest, beside QEMU TCG and v86; linux-boot and osv-boot, which boot the
-kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both; disk, in which Linux reads and
-writes a virtio disk on the software CPU and on QEMU TCG.
+kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both; osv-microvm, which boots OSv on
+tsvmm's microvm and QEMU's pc; disk, in which Linux reads and writes a virtio disk on the software CPU and on QEMU TCG.
 
   --rounds N      rounds of everything that is compared (default 9; cold-start: 15; cpu, linux-boot, osv-boot: 5)
   --exits N       exits of one run of the guest (default 50000)
@@ -62,6 +69,7 @@ const SECTIONS = {
   disk: () => measureDisk({ rounds: count(values.rounds ?? '3'), clock: clock('wall') }),
   'linux-boot': () => measureLinuxBoot({ rounds: count(values.rounds ?? '5') }),
   'osv-boot': () => measureOsvBoot({ rounds: count(values.rounds ?? '5') }),
+  'osv-microvm': () => measureMicrovmBoot({ rounds: count(values.rounds ?? '5') }),
 };
 
 /** The sections that need KVM, and run when none is named. */
@@ -120,7 +128,7 @@ async function main() {
   if (unknown !== undefined) refuse(`there is no section '${unknown}': ${Object.keys(SECTIONS).join(', ')}`);
   if (values.kvm || wanted.some(name => ON_KVM.includes(name))) checkKvm();
   if (wanted.includes('linux-boot')) linuxGuest();
-  if (wanted.includes('osv-boot')) osvGuest();
+  if (wanted.includes('osv-boot') || wanted.includes('osv-microvm')) osvGuest();
   /** @type {Figure[]} */
   const all = [];
   /** @type {Figure[]} */

@@ -9,6 +9,7 @@ const ENDS: readonly (readonly [end: string, expected: Partial<RunResult>])[] = 
   ['exit:256', { reason: 'exit', code: 256, status: 255 }],
   ['reset-kbd', { reason: 'reset', status: 0 }],
   ['reset-cf9', { reason: 'reset', status: 0 }],
+  ['panic', { reason: 'panicked', status: 123 }],
   ['halt', { reason: 'halted', status: 126 }],
 ];
 
@@ -20,6 +21,14 @@ onEachAccelerator('how a run ends', accel => {
       expect(result).toMatchObject(expected);
     });
   }
+
+  test('a panic that is to be no failure, and one that is to be nothing', async () => {
+    const append = 'end=panic';
+    const shutdown = await runGuest('power.elf', { accel, append, onPanic: 'shutdown' });
+    expect(shutdown.result).toMatchObject({ reason: 'panicked', status: 0 });
+    const none = await runGuest('power.elf', { accel, append, onPanic: 'none', machine: 'microvm' });
+    expect(none.result).toMatchObject({ reason: 'halted', status: 126 });
+  });
 
   test('triple fault', async () => {
     const { result } = await runGuest('power.elf', { accel, append: 'end=triple' });

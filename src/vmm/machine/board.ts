@@ -7,12 +7,13 @@ import { Ioapic, IOAPIC_PINS } from '../../devices/legacy/ioapic.js';
 import { Pic } from '../../devices/legacy/pic.js';
 import { Pit } from '../../devices/legacy/pit.js';
 import { PostCode } from '../../devices/legacy/post-code.js';
-import { HOST_BRIDGES, ISA_BRIDGE } from '../../devices/pci/bridges.js';
+import { HOST_BRIDGES, ISA_BRIDGE, type HostBridgeName } from '../../devices/pci/bridges.js';
 import { PciConfigPorts, PciEcam } from '../../devices/pci/config-access.js';
 import { PciFunction, type PciHost } from '../../devices/pci/function.js';
 import { assignResources } from '../../devices/pci/resources.js';
 import { PciRoot } from '../../devices/pci/root.js';
 import { INTX_GSIS, intxGsi } from '../../devices/pci/wiring.js';
+import { PvPanic } from '../../devices/legacy/pvpanic.js';
 import { ResetControl } from '../../devices/legacy/reset-control.js';
 import { Rtc } from '../../devices/legacy/rtc.js';
 import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
@@ -116,9 +117,10 @@ export class Board implements DeviceContext, PciHost {
     this.add(new ResetControl(power));
     this.add(new AcpiPm({ clock, sci: this.irq(SCI_IRQ), power }));
     this.add(new DebugExit(power));
+    this.add(new PvPanic(power));
     this.add(new DebugConsole(debugConsole));
     this.add(new PostCode());
-    if (parts.pci) this.pci = this.addPciBus();
+    if (parts.pci) this.pci = this.addPciBus(parts.hostBridge);
   }
 
   /** Gives the interrupt controllers their way to the local APICs. */
@@ -196,12 +198,12 @@ export class Board implements DeviceContext, PciHost {
     });
   }
 
-  private addPciBus(): PciRoot {
+  private addPciBus(hostBridge: HostBridgeName): PciRoot {
     const root = new PciRoot();
     this.add(new PciConfigPorts(root));
     this.add(new PciEcam(root));
     for (const [name, identity] of [
-      ['host-bridge', HOST_BRIDGES.hostbridge],
+      ['host-bridge', HOST_BRIDGES[hostBridge]],
       ['isa-bridge', ISA_BRIDGE],
     ] as const) {
       const bridge = new PciFunction(name, identity, this);

@@ -1,3 +1,4 @@
+import { HOST_BRIDGES, type HostBridgeName } from '../../devices/pci/bridges.js';
 import type { HpetModel } from '../../devices/legacy/hpet.js';
 import { ConfigError } from '../../errors.js';
 
@@ -11,6 +12,8 @@ export type MachineType = (typeof MACHINE_TYPES)[number];
 /** What a machine is, and what of it differs from how its type has it. */
 export interface MachineTypeOption {
   readonly type: MachineType;
+  /** What is at slot 0 of the PCI bus, by bhyve's names; `hostbridge` by default. */
+  readonly hostBridge?: HostBridgeName;
   /** The two 8259; on a PC alone by default. */
   readonly pic?: boolean;
   /** The interval timer; on a PC alone by default. */
@@ -27,6 +30,7 @@ export interface MachineTypeOption {
 /** What the mainboard has. */
 export interface BoardParts {
   readonly pci: boolean;
+  readonly hostBridge: HostBridgeName;
   readonly pic: boolean;
   readonly pit: boolean;
   readonly rtc: boolean;
@@ -51,6 +55,12 @@ export function partsOf(option: MachineTypeOption, pci: boolean | undefined): Ty
   }
   const isPc = type === 'pc';
   if (pci && !isPc) throw new ConfigError('a microvm has no PCI bus: take machine pc for one');
-  const { pic = isPc, pit = isPc } = option;
-  return { pci: pci ?? isPc, pic, pit, rtc, keyboard: isPc };
+  const { pic = isPc, pit = isPc, hostBridge = 'hostbridge' } = option;
+  if (!Object.hasOwn(HOST_BRIDGES, hostBridge)) {
+    throw new ConfigError(
+      `a host bridge is one of ${Object.keys(HOST_BRIDGES).join(', ')}, not '${hostBridge}'`,
+      { hostBridge },
+    );
+  }
+  return { pci: pci ?? isPc, hostBridge, pic, pit, rtc, keyboard: isPc };
 }

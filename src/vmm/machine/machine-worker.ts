@@ -108,7 +108,7 @@ export class MachineWorker {
     private readonly host: WorkerHost,
   ) {
     this.doorbell = new Doorbell(setup.doorbell, host.interrupt);
-    this.power = new PowerSwitch(() => this.doorbell.raise(), setup.onReset);
+    this.power = new PowerSwitch(() => this.doorbell.raise(), setup.onReset, setup.onPanic);
     this.memory = new GuestMemory(setup.memory);
     this.icount = setup.icount && new InstructionTime(setup.icount);
     this.clock = new MachineClock(this.icount ?? this.time, () => this.doorbell.raise());

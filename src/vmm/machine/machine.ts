@@ -1,6 +1,4 @@
 import { SECTOR_SIZE } from '../../block/backend.js';
-import { writeAcpiTables } from '../../acpi/index.js';
-import { COM_PORTS } from '../../devices/legacy/uart16550.js';
 import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
 import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
@@ -13,7 +11,6 @@ import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
 import type { ProbeEvent, ProbeFilter } from '../bus/probe.js';
 import { choose } from '../boot/index.js';
-import { writeMpTable } from '../boot/mp-table.js';
 import { withParameters } from '../boot/command-line.js';
 import type { BootModule, BootProtocol, BootProtocolName } from '../boot/protocol.js';
 import type { DeviceState } from '../device.js';
@@ -26,6 +23,7 @@ import type { BootState, VcpuState } from '../vcpu-state.js';
 import type { ConsoleSetup } from './console-protocol.js';
 import { CustomDevices } from './custom-devices.js';
 import { GuestConsole } from './guest-console.js';
+import { writeFirmwareTables } from './firmware-tables.js';
 import type { AcceleratorChoice, Host, NetworkConnection, VcpuThread, WorkerLink } from './host.js';
 import { connectNetworks, disconnectNetworks, type ConnectedNetworks } from './networks.js';
 import {
@@ -154,6 +152,7 @@ export class Machine {
       kvmDevice: options.kvmDevice ?? KVM_DEVICE,
       cpus: options.cpus,
       onReset: options.onReset,
+      onPanic: options.onPanic,
       ...(options.icount && { icount: options.icount }),
       memory: memory.handle,
       doorbell: this.doorbell.buffer,
@@ -589,16 +588,6 @@ interface MachineParts {
   readonly protocol: BootProtocol;
   readonly doorbell: SharedArrayBuffer;
   readonly networks: ConnectedNetworks;
-}
-
-/** What firmware leaves for the kernel to find. @returns guest physical address of the ACPI root pointer, if there is one */
-function writeFirmwareTables(
-  memory: GuestMemory,
-  { cpus, serialPorts, acpi, parts }: CheckedOptions,
-): number | undefined {
-  writeMpTable(memory, cpus, parts);
-  if (!acpi) return undefined;
-  return writeAcpiTables(memory, { cpus, serialPorts: COM_PORTS.slice(0, serialPorts), parts });
 }
 
 /** The kernel's command line with the devices in it that it cannot find otherwise. */

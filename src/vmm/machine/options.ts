@@ -14,7 +14,7 @@ import { checkDisk, type CheckedDisk, type DiskOption } from './disk-options.js'
 import { checkCpu, type CpuOption } from './cpu-options.js';
 import { checkHpet, type HpetOption } from './hpet-options.js';
 import { partsOf, type BoardParts, type MachineType, type MachineTypeOption } from './machine-parts.js';
-import { RESET_ACTIONS, type ResetAction } from '../power-switch.js';
+import { PANIC_ACTIONS, RESET_ACTIONS, type PanicAction, type ResetAction } from '../power-switch.js';
 import { ACCELERATORS, type AcceleratorName } from './protocol.js';
 import { hostEntropy, seededEntropy } from './entropy.js';
 import { checkNetwork, type CheckedNetwork, type NetworkOption } from './net-options.js';
@@ -113,6 +113,8 @@ export interface MachineOptions {
   readonly recording?: RecordingOptions;
   /** What the guest's reset of the machine does: `end`, the default, ends the run, `reboot` starts the kernel again. */
   readonly onReset?: ResetAction;
+  /** What the guest's word that it has panicked (pvpanic) does; `exit-failure` by default: the run ends with `panicked`. */
+  readonly onPanic?: PanicAction;
   /** Ends the run after this many milliseconds. */
   readonly timeoutMs?: number;
   /** Ends the run when the first serial port's output matches. */
@@ -155,6 +157,7 @@ export interface CheckedOptions extends Omit<
   readonly append: string;
   readonly acpi: boolean;
   readonly onReset: ResetAction;
+  readonly onPanic: PanicAction;
   readonly machine: MachineTypeOption;
   readonly cpu: Required<CpuOption>;
   readonly parts: BoardParts;
@@ -177,12 +180,18 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     append = '',
     acpi = true,
     onReset = 'end',
+    onPanic = 'exit-failure',
     timeoutMs,
   } = options;
   requireWhole('cpus', cpus, 1, 254);
   requireWhole('serialPorts', serialPorts, 1, 4);
   if (accel !== 'auto') requireOneOf('accel', accel, ACCELERATORS);
   if (boot !== 'auto') requireOneOf('boot', boot, BOOT_PROTOCOLS);
+  if (!PANIC_ACTIONS.includes(onPanic)) {
+    throw new ConfigError(`onPanic must be one of ${PANIC_ACTIONS.join(', ')}, not '${onPanic}'`, {
+      onPanic,
+    });
+  }
   if (!RESET_ACTIONS.includes(onReset)) {
     throw new ConfigError(`onReset must be one of ${RESET_ACTIONS.join(', ')}, not '${onReset}'`, {
       onReset,
@@ -218,6 +227,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     append,
     acpi,
     onReset,
+    onPanic,
     machine,
     parts,
     cpu: checkCpu(cpu),

@@ -11,7 +11,7 @@ import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { BoardParts } from './machine-parts.js';
 import type { CardSetup } from './networks.js';
 import type { VirtioInterface } from './virtio-interface.js';
-import type { ResetAction } from '../power-switch.js';
+import type { PanicAction, ResetAction } from '../power-switch.js';
 import type { RunEnd } from '../run-result.js';
 import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { BootState, VcpuState } from '../vcpu-state.js';
@@ -47,6 +47,7 @@ export interface WorkerSetup {
   readonly kvmDevice: string;
   readonly cpus: number;
   readonly onReset: ResetAction;
+  readonly onPanic: PanicAction;
   /** Time follows from executed instructions. */
   readonly icount?: CheckedInstructionCounting;
   readonly memory: GuestMemoryHandle;

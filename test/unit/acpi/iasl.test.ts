@@ -43,7 +43,7 @@ describe.skipIf(!IASL)(TITLE, () => {
         .gpa.toString(16)
         .toUpperCase();
 
-    it.each(['DSDT', 'FADT', 'MADT', 'HPET', 'MCFG', 'RSDT', 'XSDT'])(
+    it.each(['DSDT', 'FADT', 'MADT', 'HPET', 'SPCR', 'MCFG', 'RSDT', 'XSDT'])(
       'reads %s and writes it again',
       async name => {
         await roundTrip(bytesOf(name));
@@ -84,6 +84,7 @@ describe.skipIf(!IASL)(TITLE, () => {
       'Device (RTC) { Name (_HID, EisaId ("PNP0B00") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0070, 0x0070, 0x01, 0x02, ) IRQNoFlags () {8} }) }',
       'Device (TIMR) { Name (_HID, EisaId ("PNP0100") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0040, 0x0040, 0x01, 0x04, ) IRQNoFlags () {0} }) }',
       'Device (HPET) { Name (_HID, EisaId ("PNP0103") ) Name (_UID, Zero) Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xFED00000, 0x00000400, ) }) }',
+      'Device (PEVT) { Name (_HID, "QEMU0001") Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0505, 0x0505, 0x01, 0x01, ) }) Method (_STA, 0, NotSerialized) { Return (0x0F) } }',
       'Device (KBD) { Name (_HID, EisaId ("PNP0303") ) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0060, 0x0060, 0x01, 0x01, ) IO (Decode16, 0x0064, 0x0064, 0x01, 0x01, ) IRQNoFlags () {1} }) }',
       'Device (COM1) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, One) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x03F8, 0x03F8, 0x01, 0x08, ) IRQ (Edge, ActiveHigh, Shared, ) {4} }) }',
       'Device (COM2) { Name (_HID, EisaId ("PNP0501") ) Name (_UID, 0x02) Name (_CRS, ResourceTemplate () { IO (Decode16, 0x02F8, 0x02F8, 0x01, 0x08, ) IRQNoFlags () {3} }) }',

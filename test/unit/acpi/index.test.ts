@@ -45,7 +45,7 @@ describe('the ACPI tables in memory', () => {
     const short = Array.from(new Uint32Array(rsdt.slice(36).buffer));
     const long = Array.from(new BigUint64Array(xsdt.slice(36).buffer), Number);
     expect(long).toEqual(short);
-    expect(long.map(gpa => textAt(memory, gpa, 4))).toEqual(['FACP', 'APIC', 'HPET', 'MCFG']);
+    expect(long.map(gpa => textAt(memory, gpa, 4))).toEqual(['FACP', 'APIC', 'HPET', 'SPCR', 'MCFG']);
 
     const [fadt] = long;
     expect(textAt(memory, memory.read32(fadt + 36), 4)).toBe('FACS');
@@ -66,6 +66,7 @@ describe('the place of the tables', () => {
       'FADT',
       'MADT',
       'HPET',
+      'SPCR',
       'MCFG',
       'RSDT',
       'XSDT',

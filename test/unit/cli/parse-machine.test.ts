@@ -5,6 +5,7 @@ import { ConfigError } from '../../../src/errors.js';
 describe('--machine', () => {
   it.each([
     ['pc', { type: 'pc' }],
+    ['pc,host-bridge=amd_hostbridge', { type: 'pc', hostBridge: 'amd_hostbridge' }],
     ['type=microvm', { type: 'microvm' }],
     ['microvm,pit=on,pic', { type: 'microvm', pit: true, pic: true }],
     ['microvm,rtc=off,auto-kernel-cmdline=off', { type: 'microvm', rtc: false, autoKernelCmdline: false }],

@@ -30,6 +30,7 @@ class Rig {
       power: {
         poweroff: () => expect.unreachable('the controller cannot switch off'),
         reset: () => void this.resets++,
+        panic: () => expect.unreachable('the controller cannot panic'),
         exit: () => expect.unreachable('the controller has no exit status'),
       },
     });

@@ -12,6 +12,10 @@ export class RecordingPower implements Power {
     this.requests.push('reset');
   }
 
+  panic(): void {
+    this.requests.push('panic');
+  }
+
   exit(value: number): void {
     this.requests.push(value);
   }

@@ -60,6 +60,7 @@ describe('options', () => {
       append: '',
       acpi: true,
       onReset: 'end',
+      onPanic: 'exit-failure',
       machine: { type: 'pc' },
       parts: PC,
       cpu: { kvmclock: true, kvm: true },
@@ -109,6 +110,7 @@ describe('options', () => {
     expect(checkOptions(options)).toEqual({
       ...options,
       onReset: 'end',
+      onPanic: 'exit-failure',
       memoryBytes: 2 ** 30,
       machine: { type: 'pc' },
       parts: PC,
@@ -198,6 +200,11 @@ describe('options', () => {
 
   it.each<[Partial<MachineOptions>, RegExp]>([
     [{ machine: 'q35' as 'pc' }, /^machine must be one of pc, microvm, not 'q35'$/],
+    [
+      { machine: { type: 'pc', hostBridge: 'i440fx' as 'hostbridge' } },
+      /^a host bridge is one of hostbridge, amd_hostbridge, not 'i440fx'$/,
+    ],
+    [{ onPanic: 'pause' as 'none' }, /^onPanic must be one of exit-failure, shutdown, none/],
     [{ hpet: { timers: 2 } }, /^an HPET has 3 to 32 timers, not 2$/],
     [{ hpet: { timers: 33 } }, /^an HPET has 3 to 32 timers, not 33$/],
     [{ hpet: { width: 48 as 64 } }, /^an HPET's main counter has 32 or 64 bits, not 48$/],
