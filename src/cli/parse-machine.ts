@@ -4,7 +4,7 @@ import { MACHINE_TYPES, type MachineTypeOption } from '../vmm/machine/machine-pa
 import { parseSwitch, splitSetting } from './switches.js';
 
 /** How `--machine` is written. */
-export const MACHINE_SYNTAX = `${MACHINE_TYPES.join('|')}[,host-bridge=NAME][,pic=on|off][,pit=on|off][,rtc=on|off][,auto-kernel-cmdline=on|off]`;
+export const MACHINE_SYNTAX = `${MACHINE_TYPES.join('|')}[,host-bridge=NAME][,pic|pit|rtc|auto-kernel-cmdline=on|off]`;
 
 type Switch = 'pic' | 'pit' | 'rtc' | 'autoKernelCmdline';
 

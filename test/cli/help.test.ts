@@ -44,6 +44,7 @@ describe('exit statuses', () => {
     poweroff: true,
     reset: true,
     exit: true,
+    panicked: true,
     halted: true,
     'triple-fault': true,
     matched: true,
