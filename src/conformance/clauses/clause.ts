@@ -57,10 +57,3 @@ export function section(
     means,
   }));
 }
-
-/** A part of a specification that has no clauses here, and why. */
-export interface Absence {
-  /** Section number; its subsections are meant too. */
-  readonly section: string;
-  readonly why: string;
-}
