@@ -22,8 +22,12 @@
 #define BLOCK_OUT 1
 #define BLOCK_FLUSH 4
 #define BLOCK_GET_ID 8
+#define BLOCK_DISCARD 11
+#define BLOCK_WRITE_ZEROES 13
+#define RANGE_UNMAP 1
 #define STATUS_OK 0
 #define STATUS_IOERR 1
+#define STATUS_UNSUPP 2
 
 const char guest_name[] = "virtio";
 
@@ -114,9 +118,48 @@ static uint8_t block_request(uint32_t type, uint64_t sector, void *data, uint32_
   struct virtio_buffer buffers[3] = {{&header, sizeof header, false}};
   unsigned count = 1;
   if (length > 0)
-    buffers[count++] = (struct virtio_buffer){data, length, type != BLOCK_OUT};
+    buffers[count++] = (struct virtio_buffer){data, length, type == BLOCK_IN || type == BLOCK_GET_ID};
   buffers[count++] = (struct virtio_buffer){&status, 1, true};
   return request(buffers, count) ? *(volatile uint8_t *)&status : 0xFF;
+}
+
+// A discard or write-zeroes request of one range (5.2.6.2).
+static uint8_t range_request(uint32_t type, uint64_t sector, uint32_t sectors, uint32_t flags)
+{
+  static struct {
+    uint64_t sector;
+    uint32_t sectors, flags;
+  } range;
+  range.sector = sector;
+  range.sectors = sectors;
+  range.flags = flags;
+  return block_request(type, 0, &range, sizeof range);
+}
+
+// The two sectors at `sector` read as zeroes.
+static bool reads_zeroes(uint64_t sector)
+{
+  static uint8_t data[2 * SECTOR];
+  for (unsigned i = 0; i < sizeof data; i++)
+    data[i] = 0xEE;
+  bool zeroes = block_request(BLOCK_IN, sector, data, sizeof data) == STATUS_OK;
+  for (unsigned i = 0; i < sizeof data; i++)
+    zeroes = zeroes && ((volatile uint8_t *)data)[i] == 0;
+  return zeroes;
+}
+
+static void check_ranges(uint64_t sector)
+{
+  uint8_t zeroed = range_request(BLOCK_WRITE_ZEROES, sector, 2, 0);
+  check_dec("disk-write-zeroes", zeroed == STATUS_OK && reads_zeroes(sector), zeroed);
+  uint8_t unmapped = range_request(BLOCK_WRITE_ZEROES, sector, 2, RANGE_UNMAP);
+  check_dec("disk-unmap", unmapped == STATUS_OK && reads_zeroes(sector), unmapped);
+  uint8_t discarded = range_request(BLOCK_DISCARD, sector, 2, 0);
+  check_dec("disk-discard", discarded == STATUS_OK, discarded);
+  uint8_t beyond = range_request(BLOCK_WRITE_ZEROES, sector, 3, 0);
+  check_dec("disk-zeroes-beyond", beyond == STATUS_IOERR, beyond);
+  uint8_t unknown = range_request(BLOCK_DISCARD, sector, 2, 1 << 5);
+  check_dec("disk-unknown-flag", unknown == STATUS_UNSUPP, unknown);
 }
 
 static void check_disk(unsigned slot, bool write)
@@ -136,6 +179,7 @@ static void check_disk(unsigned slot, bool write)
   check_dec("disk-sum", true, sum);
 
   if (write) {
+    check_ranges(capacity - 2);
     for (unsigned i = 0; i < sizeof data; i++)
       data[i] = (uint8_t)(i * 5 + 1);
     uint8_t written = block_request(BLOCK_OUT, capacity - 2, data, sizeof data);

@@ -52,12 +52,17 @@ export interface BlockFile {
 
 export const SECTOR_SIZE = 512;
 
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** Runs a blocking request and says how it ended. */
 export function attempt(action: () => void, done: (result: BlockResult) => void): void {
   try {
     action();
   } catch (error) {
-    done(error instanceof Error ? error : new Error(String(error)));
+    done(asError(error));
     return;
   }
   done(undefined);

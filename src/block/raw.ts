@@ -1,4 +1,11 @@
-import { attempt, SECTOR_SIZE, type BlockBackend, type BlockFile, type BlockResult } from './backend.js';
+import {
+  asError,
+  attempt,
+  SECTOR_SIZE,
+  type BlockBackend,
+  type BlockFile,
+  type BlockResult,
+} from './backend.js';
 import { clearFrom, totalLength } from './buffers.js';
 
 const DISCARD_GRANULARITY = 4096;
@@ -22,16 +29,26 @@ export class RawBackend implements BlockBackend {
   }
 
   read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    attempt(() => {
+    try {
       const wanted = totalLength(buffers);
       const got = this.file.read(buffers, offset);
       // Somebody has cut the file: what is missing reads as zeroes.
       if (got < wanted) clearFrom(buffers, got);
-    }, done);
+    } catch (error) {
+      done(asError(error));
+      return;
+    }
+    done(undefined);
   }
 
   write(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    attempt(() => this.file.write(buffers, offset), done);
+    try {
+      this.file.write(buffers, offset);
+    } catch (error) {
+      done(asError(error));
+      return;
+    }
+    done(undefined);
   }
 
   flush(done: (result: BlockResult) => void): void {

@@ -27,6 +27,8 @@ const EOPNOTSUPP = 95;
 /** Buffers that one call takes: IOV_MAX. */
 const MAX_BUFFERS = 1024;
 
+const NOTHING: readonly Uint8Array[] = [];
+
 /** A disk image or block device of the host, read and written in place. */
 export class HostBlockFile implements BlockFile {
   private constructor(
@@ -71,7 +73,7 @@ export class HostBlockFile implements BlockFile {
   read(buffers: readonly Uint8Array[], position: number): number {
     let total = 0;
     for (let rest = buffers; rest.length > 0;) {
-      const count = readvSync(this.fd, rest.slice(0, MAX_BUFFERS), position + total);
+      const count = readvSync(this.fd, oneCall(rest), position + total);
       if (count === 0) break;
       total += count;
       rest = behind(rest, count);
@@ -82,7 +84,7 @@ export class HostBlockFile implements BlockFile {
   write(buffers: readonly Uint8Array[], position: number): void {
     let total = 0;
     for (let rest = buffers; rest.length > 0;) {
-      const count = writevSync(this.fd, rest.slice(0, MAX_BUFFERS), position + total);
+      const count = writevSync(this.fd, oneCall(rest), position + total);
       total += count;
       rest = behind(rest, count);
     }
@@ -111,6 +113,10 @@ export class HostBlockFile implements BlockFile {
   }
 }
 
+function oneCall(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
+  return buffers.length <= MAX_BUFFERS ? buffers : buffers.slice(0, MAX_BUFFERS);
+}
+
 /** What is left of `buffers` behind their first `count` bytes. */
 function behind(buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let skip = count;
@@ -119,5 +125,5 @@ function behind(buffers: readonly Uint8Array[], count: number): readonly Uint8Ar
     if (skip < length) return [buffers[i].subarray(skip), ...buffers.slice(i + 1)];
     skip -= length;
   }
-  return [];
+  return NOTHING;
 }

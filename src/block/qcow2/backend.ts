@@ -1,4 +1,4 @@
-import { attempt, type BlockBackend, type BlockResult } from '../backend.js';
+import { asError, attempt, type BlockBackend, type BlockResult } from '../backend.js';
 import type { Qcow2Image } from './image.js';
 
 /** A disk in a qcow2 image. */
@@ -17,11 +17,23 @@ export class Qcow2Backend implements BlockBackend {
   }
 
   read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    attempt(() => this.image.read(offset, buffers), done);
+    try {
+      this.image.read(offset, buffers);
+    } catch (error) {
+      done(asError(error));
+      return;
+    }
+    done(undefined);
   }
 
   write(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    attempt(() => this.image.write(offset, buffers), done);
+    try {
+      this.image.write(offset, buffers);
+    } catch (error) {
+      done(asError(error));
+      return;
+    }
+    done(undefined);
   }
 
   flush(done: (result: BlockResult) => void): void {

@@ -78,14 +78,22 @@ export class Qcow2Image implements BackingImage {
   }
 
   read(offset: number, buffers: readonly Uint8Array[]): void {
-    this.guard(() => this.readRange(offset, buffers));
+    if (this.broken) throw this.broken;
+    try {
+      this.readRange(offset, buffers);
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   write(offset: number, buffers: readonly Uint8Array[]): void {
-    this.guard(() => {
+    if (this.broken) throw this.broken;
+    try {
       this.writeRange(offset, buffers);
       this.metadata.settle();
-    });
+    } catch (error) {
+      throw this.judged(error);
+    }
   }
 
   flush(): void {
@@ -478,9 +486,13 @@ export class Qcow2Image implements BackingImage {
     try {
       action();
     } catch (error) {
-      if (error instanceof CorruptImage) this.markCorrupt(error);
-      throw error;
+      throw this.judged(error);
     }
+  }
+
+  private judged(error: unknown): unknown {
+    if (error instanceof CorruptImage) this.markCorrupt(error);
+    return error;
   }
 
   private markCorrupt(error: CorruptImage): void {
