@@ -79,6 +79,10 @@ export interface RecorderOptions {
   readonly announce: () => void;
 }
 
+/** Places in `PendingExit.times`. */
+const TIME = 0;
+const GUEST_NS = 1;
+
 /** An exit that has not ended: its vCPU has not entered the guest again. */
 export interface PendingExit {
   vcpu: number;
@@ -86,8 +90,8 @@ export interface PendingExit {
   site: number;
   ripLow: number;
   ripHigh: number;
-  time: number;
-  guestNs: number;
+  /** When it left the guest, and the guest's time before: doubles that are fields of an object would be objects of their own. */
+  readonly times: Float64Array;
   value: number;
   /** Accesses of this exit so far: a string instruction may have many. */
   accesses: number;
@@ -116,8 +120,8 @@ export class ExitRecorder implements ExitObserver {
   private readonly pair = new Int32Array(MAX_POINTS).fill(-1);
   /** When time 0 was, on the host's clock in ms. */
   private origin = performance.now();
-  /** When this thread entered or left the guest the last time. */
-  private stamp = 0;
+  /** When this thread entered or left the guest the last time: one double. */
+  private readonly stamps = new Float64Array(1);
   private readonly walks: boolean;
   private readonly longestInterval: number;
   private readonly samplePeriod: number;
@@ -148,6 +152,14 @@ export class ExitRecorder implements ExitObserver {
     this.period(MACHINE, 0, 0);
   }
 
+  private get stamp(): number {
+    return this.stamps[0];
+  }
+
+  private set stamp(ns: number) {
+    this.stamps[0] = ns;
+  }
+
   /** ns since `begin()`. */
   now(): number {
     return (performance.now() - this.origin) * 1e6;
@@ -158,7 +170,7 @@ export class ExitRecorder implements ExitObserver {
     if (!own.active) return;
     const now = this.now();
     this.stamp = now;
-    this.commit(own, now - own.time);
+    this.commit(own, now - own.times[TIME]);
   }
 
   left(exit: ObservedExit): void {
@@ -190,7 +202,7 @@ export class ExitRecorder implements ExitObserver {
     let guestNs = now - this.stamp;
     this.stamp = now;
     if (own.active) {
-      this.commit(own, now - own.time);
+      this.commit(own, now - own.times[TIME]);
       guestNs = 0;
     }
     this.period(sleeps ? IDLE : MACHINE, this.stamp, guestNs);
@@ -247,7 +259,7 @@ export class ExitRecorder implements ExitObserver {
   /** The run is over: what is pending ends now. */
   end(): void {
     for (const pending of [this.own, ...this.remote]) {
-      if (pending.active) this.commit(pending, this.now() - pending.time);
+      if (pending.active) this.commit(pending, this.now() - pending.times[TIME]);
     }
     this.ring.publish();
   }
@@ -285,11 +297,12 @@ export class ExitRecorder implements ExitObserver {
   private commit(pending: PendingExit, hostNs: number): void {
     pending.active = false;
     const point = this.pointOf(pending.site, pending.vcpu, pending.ripLow, pending.ripHigh);
-    this.count(point, pending.guestNs, hostNs);
+    const guestNs = pending.times[GUEST_NS];
+    this.count(point, guestNs, hostNs);
     const stack = this.walks && (pending.ripLow | pending.ripHigh) !== 0 ? this.stackOf(pending, point) : -1;
     const pair = this.pair[point];
-    if (pair >= 0) addTo(this.memory.pairSums, pair * SUMS, pending.guestNs, hostNs);
-    this.ring.write(EXIT, pending.time, point, pending.guestNs, hostNs, pending.value, stack);
+    if (pair >= 0) addTo(this.memory.pairSums, pair * SUMS, guestNs, hostNs);
+    this.ring.write(EXIT, pending.times[TIME], point, guestNs, hostNs, pending.value, stack);
   }
 
   private count(point: number, guestNs: number, hostNs: number): void {
@@ -366,8 +379,8 @@ function addTo(sums: Float64Array, at: number, guestNs: number, hostNs: number):
 function start(pending: PendingExit, site: number, time: number, guestNs: number): void {
   pending.active = true;
   pending.site = site;
-  pending.time = time;
-  pending.guestNs = guestNs;
+  pending.times[TIME] = time;
+  pending.times[GUEST_NS] = guestNs;
   pending.value = 0;
   pending.accesses = 0;
 }
@@ -379,8 +392,7 @@ function newExit(vcpu: number): PendingExit {
     site: 0,
     ripLow: 0,
     ripHigh: 0,
-    time: 0,
-    guestNs: 0,
+    times: new Float64Array(2),
     value: 0,
     accesses: 0,
   };

@@ -70,7 +70,11 @@ export class MachineRecording {
   /** What exits reach instead of `inner`. */
   handlers(inner: ExitHandlers): ExitHandlers {
     const { buses, links, serving } = this.parts;
-    const link = (): VcpuLink | undefined => links[serving() - 1];
+    const link = (): VcpuLink | undefined => {
+      const vcpu = serving();
+      // Not links[-1]: an index that no array has is looked up as a name.
+      return vcpu === 0 ? undefined : links[vcpu - 1];
+    };
     return new RecordingDispatcher(inner, buses, this.recorder, link);
   }
 

@@ -17,14 +17,16 @@ export const commandLine = (operation, exits) => `op=${operation} n=${exits}`;
  * @param {string} operation
  * @param {number} exits
  * @param {import('tsvmm').ProbeFilter} [filter] of a probe that is there all the time
+ * @param {Partial<import('tsvmm').MachineOptions>} [more] options
  * @returns what it used and said
  */
-export async function runInTsvmm(operation, exits, filter) {
+export async function runInTsvmm(operation, exits, filter, more = {}) {
   const machine = await createMachine({
     kernel: guest('exits'),
     append: commandLine(operation, exits),
     memory: MEMORY_MIB << 20,
     devices: [gaugeOption],
+    ...more,
   });
   try {
     let events = 0;
