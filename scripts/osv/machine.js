@@ -1,0 +1,66 @@
+import { createMachine } from 'tsvmm';
+import { CaseFailed, check } from './errors.js';
+
+/** @import { Machine, MachineOptions, RunResult } from 'tsvmm' */
+
+const ADDRESS = /^eth0: (\d+\.\d+\.\d+\.\d+)\r?$/m;
+
+/**
+ * Runs a machine for as long as `use` takes, and gives it back.
+ *
+ * @template T
+ * @param {MachineOptions} options
+ * @param {(machine: Machine, run: Promise<RunResult>) => Promise<T>} use
+ * @returns {Promise<T>}
+ * @throws {CaseFailed} with what the guest printed
+ */
+export async function withMachine(options, use) {
+  const machine = await createMachine({ memory: '512M', ...options });
+  try {
+    const run = machine.run();
+    // It rejects for whoever waits for it, and not while nobody does yet.
+    run.catch(() => undefined);
+    return await use(machine, run);
+  } catch (error) {
+    throw new CaseFailed(error, output(machine));
+  } finally {
+    await machine.close();
+  }
+}
+
+/** @param {Machine} machine */
+export function output(machine) {
+  return machine.serial.text.replaceAll('\r', '');
+}
+
+/**
+ * OSv's end as it must be: by ACPI where there is ACPI, by the keyboard controller's reset where there is none.
+ *
+ * @param {RunResult} result
+ * @param {{ acpi?: boolean | undefined }} options of the machine
+ */
+export function checkEnd({ reason, status }, { acpi = true }) {
+  const expected = acpi ? 'poweroff' : 'reset';
+  check(reason === expected, `the run ended by ${reason}, not by ${expected}`);
+  check(status === 0, `the exit status is ${status}`);
+}
+
+/**
+ * @param {Machine} machine
+ * @param {number} cpus
+ */
+export function checkCpus(machine, cpus) {
+  const detected = /^(\d+) CPUs detected$/m.exec(output(machine))?.[1];
+  check(detected === String(cpus), `OSv detected ${detected ?? 'no'} CPUs, not ${cpus}`);
+}
+
+/**
+ * The address that the guest got by DHCP.
+ *
+ * @param {Machine} machine
+ */
+export function addressOf(machine) {
+  const address = ADDRESS.exec(output(machine))?.[1];
+  check(address !== undefined, 'the guest has got no address');
+  return address;
+}
