@@ -56,6 +56,32 @@ onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
     }
   }
 
+  test('finds virtio-mmio devices by ACPI on a microvm', { timeout: TIMEOUT }, async ({ skip }) => {
+    if (!faithful(accel)) return skip(SLOW);
+    const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
+    if ('missing' in files) return skip(files.missing);
+    const end = 'tsvmm.end=poweroff tsvmm.modules=virtio_mmio';
+    const append = `console=ttyS0 quiet ${end} -- ls /sys/bus/virtio/devices`;
+    const { result, report } = await bootLinux({ accel, ...files, machine: 'microvm', rng: true, append });
+    expect(report.text).not.toMatch(TROUBLE);
+    expect(report.output.trim()).toBe('virtio0');
+    expect(result).toMatchObject({ reason: 'poweroff', status: 0 });
+  });
+
+  for (const source of ['hpet', 'tsc', 'kvm-clock', 'acpi_pm']) {
+    test(`keeps its time by ${source}`, { timeout: TIMEOUT }, async ({ skip }) => {
+      if (!faithful(accel)) return skip(SLOW);
+      const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
+      if ('missing' in files) return skip(files.missing);
+      const program = 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource';
+      const append = `console=ttyS0 reboot=k panic=-1 quiet clocksource=${source} -- ${program}`;
+      const { result, report } = await bootLinux({ accel, ...files, append });
+      expect(report.text).not.toMatch(TROUBLE);
+      expect(report.output.trim()).toBe(source);
+      expect(result).toMatchObject({ reason: 'reset', status: 0 });
+    });
+  }
+
   test('powers off by ACPI', { timeout: TIMEOUT }, async ({ skip }) => {
     if (!faithful(accel)) return skip(SLOW);
     const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
