@@ -327,8 +327,11 @@ void kmain(const struct boot_info *boot)
     pit_start(0, PIT_ONE_SHOT, PIT_10_MS);
     print_summary();
     uart_raise();
-    for (;;)
+    for (uint32_t before = nmis;;) {
       interrupts_on_for(PIT_10_MS);
+      if (nmis != before)
+        note_dec("nmi", before = nmis);
+    }
   }
   finish();
 }

@@ -12,7 +12,8 @@ export function createMachine(options: MachineOptions): Promise<Machine> {
 }
 
 export * from './errors.js';
-export type { Machine } from './vmm/machine/machine.js';
+export { Monitor, type MonitorOptions } from './monitor/monitor.js';
+export type { Machine, MachineStatus } from './vmm/machine/machine.js';
 export { SerialWaitError, type SerialPort } from './vmm/machine/serial-port.js';
 export type {
   CustomDevice,
@@ -27,6 +28,7 @@ export type { ConsoleOption } from './vmm/machine/console-options.js';
 export type { GuestConsole } from './vmm/machine/guest-console.js';
 export type { NetworkOption } from './vmm/machine/net-options.js';
 export type { NetBackend, NetCard, Offload, OffloadSupport } from './net/backend.js';
+export type { MachineInspection } from './vmm/machine/inspection.js';
 export type { DiskOption } from './vmm/machine/disk-options.js';
 export type { DeviceContext } from './vmm/machine/board.js';
 export type { EndReason, RunEnd, RunResult } from './vmm/run-result.js';

@@ -4,6 +4,9 @@ import type { MachineOptions } from '../vmm/machine/options.js';
 import type { RunResult } from '../vmm/run-result.js';
 import type { ProfileRequest } from './profile/options.js';
 import type { Profiling } from './profile/profiling.js';
+import { ExitStatus } from './exit-statuses.js';
+import { connectMonitor, type MonitorBackend } from './monitor/connect.js';
+import { Monitor } from '../monitor/monitor.js';
 import { Interruption } from './interruption.js';
 import { withProgress } from './progress.js';
 import { reportEnd } from './report-end.js';
@@ -22,6 +25,7 @@ export interface RunOptions {
   readonly serial: readonly SerialSpec[];
   /** Where each of `machine.consoles` goes. */
   readonly consoles: readonly SerialSpec[];
+  readonly monitor: SerialSpec;
   readonly verbose: boolean;
   /** What is to be made of a recording of the run's exits. */
   readonly profile?: ProfileRequest;
@@ -34,7 +38,7 @@ export interface RunOptions {
 export async function runMachine(
   kernel: string,
   options: MachineOptions,
-  { serial, consoles, verbose, profile }: RunOptions,
+  { serial, consoles, monitor, verbose, profile }: RunOptions,
 ): Promise<void> {
   const machine = await withProgress('loading the kernel', verbose, Machine.create(options, nodeHost));
   let complete: boolean;
@@ -44,6 +48,7 @@ export async function runMachine(
     complete = await runConnected(kernel, machine, {
       serial,
       consoles,
+      monitor,
       verbose,
       inputFirst: options.icount !== undefined,
       profiling,
@@ -87,13 +92,17 @@ async function prepareProfiling(
 async function runConnected(
   kernel: string,
   machine: Machine,
-  { serial, consoles, verbose, inputFirst, profiling }: ConnectedOptions,
+  { serial, consoles, monitor, verbose, inputFirst, profiling }: ConnectedOptions,
 ): Promise<boolean> {
   const interruption = new Interruption(() => void machine.stop());
+  const quit = (): void => interruption.end(ExitStatus.Quit);
+  const newMonitor = (): Monitor => new Monitor(machine, { quit });
   const backends: SerialBackend[] = [];
+  let monitorBackend: MonitorBackend | undefined;
   // Synchronous, for the end of the process too, however it comes.
   const disconnect = (): void => {
     for (const backend of backends.splice(0)) backend.close();
+    monitorBackend?.close();
   };
   process.on('exit', disconnect);
   interruption.listenToSignals();
@@ -107,6 +116,7 @@ async function runConnected(
         quit: status => interruption.end(status),
         fail: error => interruption.fail(error),
         inputFirst,
+        newMonitor,
       });
       const backend = await withProgress('reading the input to its end', verbose, connected);
       backend.finished.catch((error: Error) => interruption.fail(error));
@@ -114,6 +124,12 @@ async function runConnected(
       // The name of a pseudo-terminal is known to nobody else.
       if (verbose || spec.kind === 'pty') tell(`${port.name} is ${backend.where}`);
     }
+    monitorBackend = await connectMonitor(monitor, {
+      newMonitor,
+      quit,
+      fail: error => interruption.fail(error),
+    });
+    if (verbose && monitor.kind !== 'none') tell(`the monitor is ${monitorBackend.where}`);
     if (interruption.happened) {
       interruption.throwIfFailed();
       process.exitCode = interruption.status;

@@ -23,6 +23,7 @@ import {
   type ProfileFlags,
   type ProfileRequest,
 } from './profile/options.js';
+import { MONITOR_SYNTAX, parseMonitorSpec } from './monitor/spec.js';
 import { DISK_HELP, DISK_SYNTAX, parseDisk } from './parse-disk.js';
 import { EXIT_STATUSES } from './exit-statuses.js';
 import {
@@ -36,7 +37,13 @@ import {
   parsePattern,
   parseTime,
 } from './parse.js';
-import { checkDistinct, checkNotOverwritten, parseSerialSpecs, SERIAL_SYNTAX } from './serial/spec.js';
+import {
+  checkDistinct,
+  checkNotOverwritten,
+  parseSerialSpecs,
+  SERIAL_SYNTAX,
+  type SerialSpec,
+} from './serial/spec.js';
 
 export interface RunFlags extends ProfileFlags {
   readonly accel: 'auto' | AcceleratorName;
@@ -65,6 +72,7 @@ export interface RunFlags extends ProfileFlags {
   readonly rng?: true;
   readonly reboot?: true;
   readonly console?: readonly string[];
+  readonly monitor?: SerialSpec;
   readonly verbose?: true;
 }
 
@@ -164,6 +172,11 @@ export function runOptions(): Option[] {
       '--serial <where>',
       `where com1 goes, the next one com2, up to com4: ${SERIAL_SYNTAX} (default: stdio)`,
     ).argParser(gather),
+    single(
+      '--monitor <where>',
+      `where the monitor goes: ${MONITOR_SYNTAX} (see docs/monitor.md)`,
+      parseMonitorSpec,
+    ),
     new Option('--reboot', 'a reset by the guest starts the kernel again instead of ending the run'),
     single('--action <event>', `what happens when the guest panics (pvpanic): ${ACTION_SYNTAX}`, parseAction),
     single('--timeout <time>', 'end the run after this', parseTime),
@@ -222,16 +235,18 @@ export function planMachine(
   profile?: ProfileRequest,
 ) {
   const consoles = (flags.console ?? []).map(parseConsole);
-  const terminalTaken = consoles.some(({ spec }) => spec.kind === 'stdio');
+  const monitor = flags.monitor ?? { kind: 'none' };
+  const further = [...consoles, { flag: '--monitor', spec: monitor }];
+  const terminalTaken = further.some(({ spec }) => spec.kind === 'stdio');
   // The live view has the terminal to itself.
   const hidden = profile?.live === true && process.stderr.isTTY;
   const serial = parseSerialSpecs(flags.serial ?? [terminalTaken || hidden ? 'none' : 'stdio']);
-  checkDistinct([...serial.map(spec => ({ flag: '--serial', spec })), ...consoles]);
+  checkDistinct([...serial.map(spec => ({ flag: '--serial', spec })), ...further]);
   const modules = (flags.module ?? []).map(parseModule);
   const disks = (flags.disk ?? []).map(parseDisk);
   const files = [...modules, ...disks].map(({ file }) => file);
   checkNotOverwritten(
-    [...serial, ...consoles.map(({ spec }) => spec)],
+    [...serial, ...further.map(({ spec }) => spec)],
     [kernel, flags.initrd ?? [], files].flat(2),
   );
   checkOutputs(profile, [kernel, flags.initrd ?? [], files].flat(2));
@@ -266,6 +281,7 @@ async function run(
       {
         serial,
         consoles: consoles.map(({ spec }) => spec),
+        monitor,
         verbose: flags.verbose ?? false,
         ...(profile && { profile }),
       },

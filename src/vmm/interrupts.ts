@@ -17,10 +17,13 @@ export interface IrqRoute {
  */
 export class InterruptRouter {
   private readonly asserted: number[];
+  /** How often each GSI has gone high. */
+  readonly counts: number[];
 
   /** @param routes for each GSI, the pins that it reaches */
   constructor(private readonly routes: readonly (readonly IrqRoute[])[]) {
     this.asserted = routes.map(() => 0);
+    this.counts = routes.map(() => 0);
   }
 
   /** A line of its own for one more device on `gsi`. */
@@ -35,6 +38,7 @@ export class InterruptRouter {
         const before = this.asserted[gsi];
         const after = before + (level ? 1 : -1);
         this.asserted[gsi] = after;
+        if (before === 0) this.counts[gsi]++;
         if (before === 0 || after === 0)
           for (const { controller, pin } of routes) controller.setPin(pin, level);
       },

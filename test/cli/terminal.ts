@@ -48,6 +48,11 @@ export class TestTerminal {
     }
   }
 
+  /** The window has another size: who runs in it hears of it by SIGWINCH. */
+  resize(columns: number, rows: number): void {
+    execFileSync('stty', ['-F', this.pty.path, 'cols', String(columns), 'rows', String(rows)]);
+  }
+
   /** The mode that shells leave a terminal in. */
   makeSane(): void {
     execFileSync('stty', ['-F', this.pty.path, 'sane']);

@@ -1,3 +1,5 @@
+import type { Monitor } from '../../monitor/monitor.js';
+
 /** A serial port's far end. */
 export interface SerialBackend {
   /** Where the port goes, for people. */
@@ -17,6 +19,8 @@ export interface SerialBackend {
 export interface BackendContext {
   /** Somebody wants to leave. @param status the exit status */
   readonly quit: (status: number) => void;
+  /** For the terminal's other use. */
+  readonly newMonitor: () => Monitor;
   /** Input that ends, a file or a pipe, is to be with the guest before it starts: nothing may depend on when it comes. */
   readonly inputFirst: boolean;
   /** The back end cannot go on, which ends the run with this error. */

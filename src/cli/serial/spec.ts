@@ -68,10 +68,10 @@ export function checkNotOverwritten(specs: readonly SerialSpec[], inputs: readon
 
 /**
  * One place for a port to go.
- * @param flag the option that names it, for the message
+ * @param flag the option that names it, and `syntax` how that is written, for the message
  * @throws ConfigError for something else than {@link SERIAL_SYNTAX}
  */
-export function parseSerialSpec(text: string, flag = '--serial'): SerialSpec {
+export function parseSerialSpec(text: string, flag = '--serial', syntax = SERIAL_SYNTAX): SerialSpec {
   const colon = text.indexOf(':');
   const [kind, path] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
   switch (kind) {
@@ -87,7 +87,7 @@ export function parseSerialSpec(text: string, flag = '--serial'): SerialSpec {
       if (path) return { kind, path: checkSocketPath(path, flag) };
       break;
   }
-  throw new ConfigError(`${flag} ${text}: write ${SERIAL_SYNTAX}`, { spec: text });
+  throw new ConfigError(`${flag} ${text}: write ${syntax}`, { spec: text });
 }
 
 function checkSocketPath(path: string, flag: string): string {

@@ -2,6 +2,7 @@ import type { SerialPort } from '../../vmm/machine/serial-port.js';
 import { ExitStatus, signalStatus } from '../exit-statuses.js';
 import { systemErrorText, writeStdout } from '../output.js';
 import { tell } from '../report-error.js';
+import { TerminalMonitor } from '../monitor/terminal-monitor.js';
 import type { BackendContext, SerialBackend } from './backend.js';
 import { EscapeKeys, KEYS } from './escape-keys.js';
 
@@ -53,14 +54,14 @@ function tellSize(port: SerialPort): () => void {
 /** A terminal: every key goes to the guest, but for those of {@link EscapeKeys}. Returns how to give it back. */
 function connectKeyboard(port: SerialPort, context: BackendContext): () => void {
   const { stdin } = process;
+  const monitor = new TerminalMonitor(context.newMonitor, context.fail);
   const keys = new EscapeKeys({
     quit: () => context.quit(ExitStatus.Quit),
     help: () => process.stderr.write(`\n${KEYS.join('\n')}\n`),
+    monitor: () => monitor.toggle(),
   });
   let ahead = 0;
-  const onTyped = (typed: Uint8Array): void => {
-    // Read on even if the guest takes nothing: Ctrl-A x must always work.
-    const data = keys.filter(typed);
+  const typeToGuest = (data: Uint8Array): void => {
     if (ahead + data.length > TYPE_AHEAD) {
       process.stderr.write(BELL);
       return;
@@ -68,6 +69,9 @@ function connectKeyboard(port: SerialPort, context: BackendContext): () => void 
     ahead += data.length;
     void port.write(data).then(() => (ahead -= data.length));
   };
+  // Read on even if the guest takes nothing: Ctrl-A x must always work.
+  const onTyped = (typed: Uint8Array): void =>
+    keys.filter(typed, data => (monitor.isActive ? monitor.type(data) : typeToGuest(data)));
   const onGone = (): void => context.quit(signalStatus('SIGHUP'));
   // The shell that continues a stopped tsvmm has made the terminal its own in between.
   const onContinued = (): void => {
@@ -80,6 +84,7 @@ function connectKeyboard(port: SerialPort, context: BackendContext): () => void 
   process.on('SIGCONT', onContinued);
   stdin.setRawMode(true);
   return () => {
+    monitor.close();
     process.off('SIGCONT', onContinued);
     stdin.off('data', onTyped);
     stdin.off('end', onGone);

@@ -109,6 +109,11 @@ export class VirtioDevice implements DeviceHost {
     return legacy ? all & ~Feature.VERSION_1 & 0xffff_ffffn : all & ~LEGACY_ONLY_FEATURES;
   }
 
+  /** True when its queues are packed ones. */
+  get packed(): boolean {
+    return has(this.features, Feature.RING_PACKED);
+  }
+
   get features(): bigint {
     return this.driverFeatures & this.offered(this.legacy);
   }
@@ -295,7 +300,7 @@ export class VirtioDevice implements DeviceHost {
   private openRing(index: number): void {
     if (this.rings[index] !== undefined) return;
     const { size, descriptors, driver, device } = this.queues[index];
-    const packed = has(this.features, Feature.RING_PACKED);
+    const { packed } = this;
     const areas: QueueAreas = { descriptors, driver, device };
     const rule = refuseSetup(size, this.type.queueSizes[index], areas, packed);
     if (rule !== undefined) {

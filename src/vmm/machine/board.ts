@@ -75,7 +75,9 @@ export class Board implements DeviceContext, PciHost {
   /** Bus 0, where there is one. */
   readonly pci: PciRoot | undefined;
   private readonly devices = new Map<string, Device>();
-  private readonly router: InterruptRouter;
+  readonly router: InterruptRouter;
+  /** Message-signalled interrupts that functions have sent. */
+  messages = 0;
   private readonly freeMmioSlots: MmioSlot[];
   private vm: InterruptTarget | undefined;
 
@@ -177,6 +179,7 @@ export class Board implements DeviceContext, PciHost {
 
   /** @internal For PCI functions. */
   sendMsi(address: number, data: number): void {
+    this.messages++;
     this.vm?.signalMsi(address, data);
   }
 
@@ -225,6 +228,11 @@ export class Board implements DeviceContext, PciHost {
       base,
       size,
     });
+  }
+
+  /** Every device, in the order in which they were added. */
+  allDevices(): Iterable<Device> {
+    return this.devices.values();
   }
 
   device(name: string): Device | undefined {

@@ -26,6 +26,7 @@ import { describeFailure } from './failure.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import { FurtherVcpus } from './further-vcpus.js';
 import { HostTime } from './host-time.js';
+import { inspect } from './inspection.js';
 import {
   MAX_PROBE_BATCHES,
   type Answers,
@@ -390,6 +391,8 @@ export class MachineWorker {
         return this.device(query.name).save();
       case 'claims':
         return [...this.board.ports.list(), ...this.board.mmio.list()].map(withoutTarget);
+      case 'inspect':
+        return inspect(this.board);
       case 'unclaimed':
         return this.unclaimed();
       case 'add-probe':

@@ -26,6 +26,7 @@ import { GuestConsole } from './guest-console.js';
 import { writeFirmwareTables } from './firmware-tables.js';
 import type { AcceleratorChoice, Host, NetworkConnection, VcpuThread, WorkerLink } from './host.js';
 import { connectNetworks, disconnectNetworks, type ConnectedNetworks } from './networks.js';
+import type { MachineInspection } from './inspection.js';
 import {
   checkOptions,
   KVM_DEVICE,
@@ -59,6 +60,8 @@ const RESERVE: Readonly<Record<AcceleratorName, number>> = { kvm: 0, wasm: CORE_
 /** Where a machine is in its life. */
 type Phase = 'built' | 'running' | 'ended' | 'closed';
 
+export type MachineStatus = Phase | 'paused';
+
 interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
@@ -84,6 +87,7 @@ export class Machine {
   readonly bootProtocol: BootProtocol;
 
   private phase: Phase = 'built';
+  private paused = false;
   private readonly doorbell: Doorbell;
   private readonly worker: WorkerLink;
   private readonly threads: VcpuThread[] = [];
@@ -249,6 +253,16 @@ export class Machine {
     this.post({ type: 'rebooted', boot });
   }
 
+  /** Virtual CPUs. */
+  get cpus(): number {
+    return this.options.cpus;
+  }
+
+  /** The disks, as they were asked for, with every default filled in. */
+  get disks(): CheckedOptions['disks'] {
+    return this.options.disks;
+  }
+
   /** The first serial port. */
   get serial(): SerialPort {
     return this.serialPorts[0];
@@ -287,11 +301,20 @@ export class Machine {
 
   /** The guest and its time stand still until `resume()`. */
   pause(): void {
-    if (this.phase === 'running') this.post({ type: 'pause' });
+    if (this.phase !== 'running') return;
+    this.paused = true;
+    this.post({ type: 'pause' });
   }
 
   resume(): void {
-    if (this.phase === 'running') this.post({ type: 'resume' });
+    if (this.phase !== 'running') return;
+    this.paused = false;
+    this.post({ type: 'resume' });
+  }
+
+  /** Where the machine is in its life. */
+  get status(): MachineStatus {
+    return this.phase === 'running' && this.paused ? 'paused' : this.phase;
   }
 
   /**
@@ -361,6 +384,11 @@ export class Machine {
   /** Who claims which ports and addresses. */
   claims(): Promise<readonly Omit<Claim, 'target'>[]> {
     return this.query({ what: 'claims' });
+  }
+
+  /** What the machine is made of, as monitors show it: PCI functions, virtio devices and their queues, interrupts. */
+  inspect(): Promise<MachineInspection> {
+    return this.query({ what: 'inspect' });
   }
 
   /** Accesses that no device answered so far. */

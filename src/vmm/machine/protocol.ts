@@ -6,6 +6,7 @@ import type { AccessSize, AddressSpace, DeviceState } from '../device.js';
 import type { KvmVcpuHandle } from '../kvm/kvm-vcpu.js';
 import type { ConsoleSetup, FromConsole, ToConsole } from './console-protocol.js';
 import type { CheckedDisk } from './disk-options.js';
+import type { MachineInspection } from './inspection.js';
 import type { CheckedInstructionCounting } from '../instruction-time.js';
 import type { GuestMemoryHandle } from '../memory/guest-memory.js';
 import type { BoardParts } from './machine-parts.js';
@@ -84,6 +85,7 @@ export type Query =
   | { readonly what: 'device'; readonly name: string }
   | { readonly what: 'resize-disk'; readonly index: number; readonly size: number }
   | { readonly what: 'claims' }
+  | { readonly what: 'inspect' }
   | { readonly what: 'unclaimed' }
   | { readonly what: 'add-probe'; readonly id: number; readonly filter: ProbeFilter }
   | { readonly what: 'remove-probe'; readonly id: number };
@@ -96,6 +98,7 @@ export interface Answers {
   readonly device: DeviceState;
   readonly claims: readonly Omit<Claim, 'target'>[];
   readonly unclaimed: readonly UnclaimedAccess[];
+  readonly inspect: MachineInspection;
   readonly 'add-probe': undefined;
   readonly 'remove-probe': undefined;
 }

@@ -5,6 +5,7 @@ import {
   needsEvent,
   Virtqueue,
   type QueueOptions,
+  type QueueProgress,
   type QueueState,
 } from './virtqueue.js';
 
@@ -122,6 +123,12 @@ export class PackedQueue extends Virtqueue {
       Atomics.store(this.deviceEvent, EVENT_FLAGS, ENABLE);
     }
     return this.available();
+  }
+
+  progress(): QueueProgress {
+    const { next, used, size } = this;
+    const inFlight = next.index - used.index + (next.wrap === used.wrap ? 0 : size);
+    return { next: next.index, used: used.index, inFlight };
   }
 
   save(): QueueState {

@@ -6,6 +6,7 @@ import {
   needsEvent,
   Virtqueue,
   type QueueOptions,
+  type QueueProgress,
   type QueueState,
 } from './virtqueue.js';
 
@@ -94,6 +95,12 @@ export class SplitQueue extends Virtqueue {
     if (this.eventIndex) Atomics.store(this.used, this.availEvent, this.next);
     else Atomics.store(this.used, USED_FLAGS, 0);
     return this.available();
+  }
+
+  progress(): QueueProgress {
+    const { next, usedIndex: used } = this;
+    const available = Atomics.load(this.avail, AVAIL_INDEX);
+    return { available, next, used, inFlight: (next - used) & 0xffff };
   }
 
   save(): QueueState {

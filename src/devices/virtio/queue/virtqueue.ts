@@ -32,6 +32,17 @@ export interface QueueState {
   readonly broken: boolean;
 }
 
+/** Where device and driver are in a queue, for people. */
+export interface QueueProgress {
+  /** The driver's index of available buffers; a packed queue has none. */
+  readonly available?: number;
+  /** The device's own: of the next buffer to take, and to give back. */
+  readonly next: number;
+  readonly used: number;
+  /** Buffers, in a packed queue ring descriptors, that the device has taken and not given back. */
+  readonly inFlight: number;
+}
+
 /** Flags of a descriptor (2.7.5, 2.8.2). */
 export const DescriptorFlag = { NEXT: 1, WRITE: 2, INDIRECT: 4 } as const;
 export const DESCRIPTOR_SIZE = 16;
@@ -115,6 +126,8 @@ export abstract class Virtqueue {
 
   /** Asks for notifications again; true when buffers have come in the meantime, of which there will be none. */
   abstract enableNotifications(): boolean;
+
+  abstract progress(): QueueProgress;
 
   /** Indices as they are; buffers that a device holds are its own to save. */
   abstract save(): QueueState;

@@ -6,14 +6,22 @@ const CTRL_A = '\x01';
 
 class Rig {
   readonly done: string[] = [];
+  /** What was passed on, and after how many commands. */
+  readonly pieces: [text: string, commands: number][] = [];
   private readonly keys = new EscapeKeys({
     quit: () => this.done.push('quit'),
     help: () => this.done.push('help'),
+    monitor: () => this.done.push('monitor'),
   });
 
   /** What the guest gets of it. */
   type(text: string): string {
-    return Buffer.from(this.keys.filter(Buffer.from(text, 'latin1'))).toString('latin1');
+    let sent = '';
+    this.keys.filter(Buffer.from(text, 'latin1'), keys => {
+      sent += Buffer.from(keys).toString('latin1');
+      this.pieces.push([Buffer.from(keys).toString('latin1'), this.done.length]);
+    });
+    return sent;
   }
 }
 
@@ -24,12 +32,23 @@ describe('the keys of a terminal', () => {
     expect(rig.done).toEqual([]);
   });
 
+  it('before a command are passed on before it', () => {
+    const rig = new Rig();
+    rig.type(`ab${CTRL_A}ccd${CTRL_A}cef`);
+    expect(rig.pieces).toEqual([
+      ['ab', 0],
+      ['cd', 1],
+      ['ef', 2],
+    ]);
+  });
+
   it.each([
     ['x', ['quit'], ''],
     ['X', ['quit'], ''],
     ['h', ['help'], ''],
     ['?', ['help'], ''],
     ['q', ['help'], ''],
+    ['c', ['monitor'], ''],
     ['a', [], CTRL_A],
     [CTRL_A, [], CTRL_A],
   ])('mean something after Ctrl-A: %j', (key, done, sent) => {
