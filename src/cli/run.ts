@@ -235,7 +235,7 @@ export function planMachine(
   profile?: ProfileRequest,
 ) {
   const consoles = (flags.console ?? []).map(parseConsole);
-  const monitor = flags.monitor ?? { kind: 'none' };
+  const monitor: SerialSpec = flags.monitor ?? { kind: 'none' };
   const further = [...consoles, { flag: '--monitor', spec: monitor }];
   const terminalTaken = further.some(({ spec }) => spec.kind === 'stdio');
   // The live view has the terminal to itself.
@@ -259,7 +259,7 @@ export function planMachine(
     consoles: consoles.map(({ option }) => option),
     ...(profile && { recording: recordingOf(profile, flags) }),
   };
-  return { options, serial, consoles };
+  return { options, serial, consoles, monitor };
 }
 
 async function run(
@@ -268,7 +268,7 @@ async function run(
   flags: RunFlags,
   profile: ProfileRequest | undefined,
 ): Promise<void> {
-  const { options, serial, consoles } = planMachine(kernel, kernelArguments, flags, profile);
+  const { options, serial, consoles, monitor } = planMachine(kernel, kernelArguments, flags, profile);
   const icount = parseCounting(flags);
   // The machine's thread loads its code while this one loads its own.
   const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
