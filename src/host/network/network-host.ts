@@ -4,6 +4,13 @@ import { bindDatagram, connectDatagram, openDatagram } from './datagram.js';
 import { hostAddressesOf, hostNameservers } from './names.js';
 import { connectStream, listenForStreams } from './stream.js';
 
+/** Native code, which a network does not wait for; where it cannot be loaded, nobody pings. */
+let ping: typeof import('./ping.js') | undefined;
+import('./ping.js').then(
+  loaded => (ping = loaded),
+  () => {},
+);
+
 /** Node's sockets and clock, for user networks. */
 export const nodeNetworkHost: NetworkHost = {
   now: () => performance.now(),
@@ -19,7 +26,7 @@ export const nodeNetworkHost: NetworkHost = {
   openUdp: openDatagram,
   connectUdp: connectDatagram,
   bindUdp: bindDatagram,
-  openPing: () => undefined,
+  openPing: (family, events) => ping?.openPing(family, events),
   nameservers: hostNameservers,
   addressesOf: hostAddressesOf,
 };

@@ -4,15 +4,16 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { openPing } from '../../../../src/host/network/ping.js';
 import { parseHosts, parseResolvConf } from '../../../../src/host/network/names.js';
 import type { UserNetworkOptions } from '../../../../src/net/user/index.js';
 import type { NetworkHost } from '../../../../src/net/user/host.js';
 import { pattern } from './support/conversation.js';
-import { GUEST_IPV6, udpFrame } from './support/frames.js';
+import { GUEST_IPV6, icmpFrame, udpFrame } from './support/frames.js';
 import { RealLab } from './support/real-lab.js';
 
 const execute = promisify(execFile);
@@ -220,6 +221,27 @@ describe.each(FAMILIES)('datagrams over %s', (_name, gateway, loopback) => {
     expect(lab.card.take()).toMatchObject([
       { ip: { from: gateway.to }, udp: { fromPort: toPort, toPort: 1000 } },
     ]);
+  });
+});
+
+/** Whether this machine lets us ping. */
+const canPing = (() => {
+  const socket = openPing(4, { message: () => {}, failed: () => {} });
+  socket?.close();
+  return socket !== undefined;
+})();
+
+describe('an echo request', () => {
+  it.runIf(canPing)('to an address of the host is answered by it', async () => {
+    const lab = await open();
+    const own = Object.values(networkInterfaces())
+      .flatMap(addresses => addresses ?? [])
+      .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+    const to = own ?? '10.0.2.2';
+    const rest = Buffer.concat([Buffer.from([0x12, 0x34, 0, 7]), pattern(56)]);
+    lab.transmit(icmpFrame({ to }, 8, 0, rest));
+    await lab.until(() => lab.card.received.length > 0);
+    expect(lab.card.take()).toMatchObject([{ ip: { from: to }, icmp: { type: 0, rest } }]);
   });
 });
 
