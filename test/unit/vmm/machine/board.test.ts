@@ -50,7 +50,7 @@ describe('the mainboard', () => {
 
   it('refuses a second device of one name, and one whose place is taken', () => {
     const pc = board();
-    pc.add(device('latch', 'port', 0x500));
+    pc.add(device('latch', 'port', 0x520));
     expect(() => pc.add(device('latch', 'port', 0x600))).toThrow(BusConflictError);
     expect(() => pc.add(device('other', 'port', 0x50f))).toThrow(
       /other claims port 0x50f.*which latch holds/,
