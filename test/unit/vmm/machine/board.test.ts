@@ -52,8 +52,8 @@ describe('the mainboard', () => {
     const pc = board();
     pc.add(device('latch', 'port', 0x520));
     expect(() => pc.add(device('latch', 'port', 0x600))).toThrow(BusConflictError);
-    expect(() => pc.add(device('other', 'port', 0x50f))).toThrow(
-      /other claims port 0x50f.*which latch holds/,
+    expect(() => pc.add(device('other', 'port', 0x52f))).toThrow(
+      /other claims port 0x52f.*which latch holds/,
     );
   });
 
