@@ -4,7 +4,7 @@ import { createMachine } from 'tsvmm';
 const HELP = `Usage: TSVMM_LINUX_BZIMAGE=… TSVMM_LINUX_INITRD=… node scripts/clocks.js [seconds] [clocksource…]
 
 Boots Linux with each of its clock sources on the software CPU or KVM, as --accel auto would, on a pc, compares its clock
-with the host's over that many seconds (default 300), and has it end by the power button where its kernel can.
+with the host's over that many seconds (default 300).
 The two variables come from: eval "$(node scripts/test-kvm.js --print-guests)"
 `;
 
