@@ -12,6 +12,8 @@ const RETRY_MS = 100;
 /** Of libmemcached-tools: conformance to the protocol, and a load whose every value is verified. */
 const CONFORMANCE = 'memccapable';
 const LOAD = 'memcaslap';
+/** What it asks of memcached and memcached 1.6.45 does not do, on QEMU neither. */
+const OUTDATED = ['ascii delete', 'ascii delete noreply'];
 /** Connections of the load, and objects that each has at a time: 16 MiB with its values of 1 KiB. */
 const CONCURRENCY = 16;
 const WINDOW = '1k';
@@ -62,7 +64,10 @@ async function version(port) {
 /** @param {number} port */
 async function conformance(port) {
   const output = await runPeer(CONFORMANCE, ['-h', '127.0.0.1', '-p', String(port), '-t', '60'], PATIENCE_MS);
-  check(output.includes('All tests passed'), `${CONFORMANCE}: ${output.match(/^.*\[FAIL\]$/gm)?.join(', ')}`);
+  const failed = Array.from(output.matchAll(/^(.*\S)\s+\[FAIL\]$/gm), ([, name]) => name);
+  const unexpected = failed.filter(name => !OUTDATED.includes(name));
+  check(unexpected.length === 0, `${CONFORMANCE}: ${unexpected.join(', ')}`);
+  check(/\d+ of \d+ tests failed|All tests passed/.test(output), `${CONFORMANCE} did not come to its end`);
   return `${CONFORMANCE} ${output.match(/\[pass\]$/gm)?.length} passed`;
 }
 
