@@ -14,10 +14,11 @@ export function isInstalled(program) {
  * @param {string} program
  * @param {readonly string[]} args
  * @param {number} timeoutMs
+ * @param {readonly number[]} [statuses] that mean it came to its end
  * @returns {Promise<string>}
  * @throws {CheckFailed} when it fails or does not end
  */
-export function runPeer(program, args, timeoutMs) {
+export function runPeer(program, args, timeoutMs, statuses = [0]) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -28,7 +29,7 @@ export function runPeer(program, args, timeoutMs) {
     for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += String(data)));
     child.on('error', reject);
     child.on('close', (status, signal) => {
-      if (status === 0) return resolve(output);
+      if (status !== null && statuses.includes(status)) return resolve(output);
       const tail = output.trim().split('\n').slice(-5).join(' | ');
       reject(new CheckFailed(`${program} ended with ${signal ?? status}: ${tail}`));
     });
