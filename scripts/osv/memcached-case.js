@@ -88,9 +88,3 @@ async function memcaslap(port, loadMs) {
   check(rate !== undefined && rate !== '0', `${LOAD} did nothing`);
   return `${LOAD} ${rate}/s, all verified`;
 }
-
-/** @param {Server} server */
-export async function shutMemcachedDown({ ports }) {
-  const client = await LineClient.connect(ports.memcached);
-  client.write(['shutdown\r\n']);
-}
