@@ -18,6 +18,8 @@ const PROJECT_PARTS = [
   'package.json',
   'tsconfig.json',
   'dist',
+  // Tests of guests look into some of it.
+  'src',
   'guests/build',
   'test',
   'scripts/kvm-in-qemu/hold-machine.js',

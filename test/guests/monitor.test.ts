@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMachine, Monitor } from 'tsvmm';
-import { faithful, guestPath, onEachAccelerator } from './harness.js';
+import { guestPath, onEachAccelerator } from './harness.js';
 
 onEachAccelerator('the monitor of a machine', accel => {
   test('looks at a guest that uses a virtio device, stops it, and lets it go on', async () => {
@@ -69,8 +69,8 @@ onEachAccelerator('the monitor of a machine', accel => {
     expect(await monitor.execute('info status')).toBe('VM status: ended\n');
   });
 
-  // A KVM that emulates its guests does not see the IRET that ends the first one.
-  test.runIf(faithful(accel))('sends a non-maskable interrupt', async () => {
+  // Neither a KVM that emulates its guests nor one in QEMU's SVM sees the IRET that ends the guest's own one each time.
+  test.runIf(accel === 'wasm')('sends a non-maskable interrupt', async () => {
     await using machine = await createMachine({
       accel,
       kernel: guestPath('irqs.elf'),
