@@ -4,7 +4,7 @@ import type { Machine, MachineOptions, RunResult } from 'tsvmm';
 import { Symbols } from '../../src/vmm/boot/symbols.js';
 import { lookupAddress, frameAddress, type Point, type ProfileEvent } from '../../src/profile/format.js';
 import { readFileSync } from 'node:fs';
-import { guestPath, onEachAccelerator, type TestAccelerator } from './harness.js';
+import { ACCELERATORS, guestPath, onEachAccelerator, type TestAccelerator } from './harness.js';
 
 const KERNEL = guestPath('profile.elf');
 const N = 10;
@@ -186,7 +186,8 @@ onEachAccelerator('recorded exits', accel => {
   });
 });
 
-describe('the log of exits', () => {
+// Not in the machine of the KVM tests, which has neither time nor memory for it.
+describe.runIf((ACCELERATORS as readonly string[]).includes('wasm'))('the log of exits', () => {
   test('has every event where the guest waits for its reader', async () => {
     const { machine, result, events } = await record('wasm', {
       append: 'n=8000',
