@@ -1,6 +1,6 @@
 import { sameBytes, type Family, type IpAddress } from './addresses.js';
 import { read16, write16 } from './bytes.js';
-import { addWords, fold } from './checksum.js';
+import { addWords, fold } from '../checksum.js';
 import type { HostDatagram } from './host.js';
 import { quoteOf, type Quote } from './icmp-errors.js';
 import { IpPath } from './ip-path.js';

@@ -1,6 +1,6 @@
 import { familyOf, type Family, type IpAddress } from './addresses.js';
 import { write16 } from './bytes.js';
-import { addWords, complement, fold } from './checksum.js';
+import { addWords, complement, fold } from '../checksum.js';
 import { ETHERNET_HEADER, ETHERTYPE, type MacAddress } from './ethernet.js';
 import { IPV4_HEADER, IPV6_HEADER, PROTOCOL } from './packet.js';
 

@@ -1,5 +1,5 @@
 import { read16 } from './bytes.js';
-import { addWords, fold } from './checksum.js';
+import { addWords, fold } from '../checksum.js';
 import { IPV4_HEADER, type IpPacket } from './packet.js';
 
 const DONT_FRAGMENT = 0x4000;

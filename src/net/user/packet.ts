@@ -1,6 +1,6 @@
 import { copyOf } from './bytes.js';
 import { matches, type Family, type IpAddress } from './addresses.js';
-import { addWords, fold } from './checksum.js';
+import { addWords, fold } from '../checksum.js';
 import type { MacAddress } from './ethernet.js';
 
 export const IPV4_HEADER = 20;
