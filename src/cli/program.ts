@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { acpiCommand } from './acpi.js';
+import { conformanceCommand } from './conformance.js';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { writeStdout } from './output.js';
@@ -40,10 +41,14 @@ function buildProgram(kernelArguments: readonly string[], writeOut: (text: strin
     inspectCommand(),
     reportCommand(),
     acpiCommand(),
+    conformanceCommand(kernelArguments),
     doctorCommand(),
     helpCommand(program),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const subcommand of command.commands) subcommand.copyInheritedSettings(command);
+  }
   return program;
 }
 
@@ -63,7 +68,8 @@ function splitKernelArguments(args: readonly string[]): {
   readonly own: readonly string[];
   readonly kernelArguments: readonly string[];
 } {
-  const separator = ['run', 'profile'].includes(args[0]) ? args.indexOf('--') : -1;
+  const boots = ['run', 'profile', 'conformance'].includes(args[0]);
+  const separator = boots ? args.indexOf('--') : -1;
   const own = separator < 0 ? args : args.slice(0, separator);
   return {
     // Its filter is optional: without the = what follows is not it, but the kernel.
@@ -74,14 +80,15 @@ function splitKernelArguments(args: readonly string[]): {
 
 /** Errors in the use of any command are thrown, with the command whose help explains it. */
 function endWithErrors(program: Command): Command {
-  for (const command of [program, ...program.commands]) {
-    const path = command === program ? program.name() : `${program.name()} ${command.name()}`;
+  const override = (command: Command, path: string): void => {
     command.exitOverride(error => {
       // Help and version end here too.
       if (error.exitCode === 0 || error.code === 'commander.help') throw error;
       throw new UsageError(error.message, path);
     });
-  }
+    for (const subcommand of command.commands) override(subcommand, `${path} ${subcommand.name()}`);
+  };
+  override(program, program.name());
   return program;
 }
 
