@@ -1,5 +1,6 @@
 import type { Bus } from '../vmm/bus/bus.js';
 import type { ExitObserver, ObservedExit } from '../vmm/exit-observer.js';
+import { hostClock } from '../vmm/host-clock.js';
 import { EventRing } from './event-ring.js';
 import {
   DIRECTIONS,
@@ -119,7 +120,7 @@ export class ExitRecorder implements ExitObserver {
   private readonly interval = new Int32Array(MAX_POINTS).fill(1);
   private readonly pair = new Int32Array(MAX_POINTS).fill(-1);
   /** When time 0 was, on the host's clock in ms. */
-  private origin = performance.now();
+  private origin = hostClock.now();
   /** When this thread entered or left the guest the last time: one double. */
   private readonly stamps = new Float64Array(1);
   private readonly walks: boolean;
@@ -147,7 +148,7 @@ export class ExitRecorder implements ExitObserver {
 
   /** The run starts: time 0. */
   begin(): void {
-    this.origin = performance.now();
+    this.origin = hostClock.now();
     this.stamp = 0;
     this.period(MACHINE, 0, 0);
   }
@@ -162,7 +163,7 @@ export class ExitRecorder implements ExitObserver {
 
   /** ns since `begin()`. */
   now(): number {
-    return (performance.now() - this.origin) * 1e6;
+    return (hostClock.now() - this.origin) * 1e6;
   }
 
   entering(): void {

@@ -1,5 +1,6 @@
 import type { ExitHandlers, StopReason, Vm } from '../vmm/accelerator.js';
 import type { Dispatcher } from '../vmm/bus/dispatch.js';
+import { hostClock } from '../vmm/host-clock.js';
 import type { InterruptTarget } from '../vmm/machine/board.js';
 import type { VcpuLink } from '../vmm/machine/vcpu-link.js';
 import type { GuestMemory } from '../vmm/memory/guest-memory.js';
@@ -51,14 +52,20 @@ export class MachineRecording {
       samplePeriod: setup.samplePeriod > 0 ? setup.samplePeriod : Infinity,
       announce: parts.announce,
     });
+    this.attach();
+    for (const link of links) link.exposeRegisters(true);
+  }
+
+  /** Has the accelerator tell of its exits. */
+  attach(): void {
+    const { vm } = this.parts;
     vm.observe(this.recorder);
     vm.exposeRegisters(true);
-    for (const link of links) link.exposeRegisters(true);
   }
 
   /** Time 0. */
   begin(): void {
-    this.record.clock[0] = performance.timeOrigin + performance.now();
+    this.record.clock[0] = hostClock.timeOrigin + hostClock.now();
     this.recorder.begin();
   }
 

@@ -124,14 +124,17 @@ export class RecordMemory {
     this.names = layout.bytes(NAME_BYTES);
   }
 
+  /** With the log's pages in place: the host would make each when an exit reaches it, on the exit's time. */
   static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer(
+    const buffer = new SharedArrayBuffer(
       8 * (1 + EVENT_SLOTS * EVENT_FIELDS + (MAX_POINTS + MAX_STACK_PAIRS) * SUMS) +
         4 * (HEADER_WORDS + MAX_SITES * SITE_WORDS + MAX_POINTS * POINT_WORDS + MAX_STACKS + 1) +
         4 * (MAX_STACK_PAIRS * PAIR_WORDS + MAX_SAMPLES * SAMPLE_WORDS) +
         4 * (MAX_POINTS * BUCKETS + STACK_ADDRESSES * 2 + INTERRUPT_COUNTS) +
         NAME_BYTES,
     );
+    new RecordMemory(buffer).events.fill(0);
+    return buffer;
   }
 }
 

@@ -1,5 +1,5 @@
 import { ioctl, ioctlStruct } from '../../host/libc.js';
-import { asBuffer } from '../layout.js';
+import { asBuffer, offsetOf } from '../layout.js';
 import { STATE_MSRS } from '../state-msrs.js';
 import type { FrameState } from '../accelerator.js';
 import type { ExtendedState, VcpuActivity, VcpuState } from '../vcpu-state.js';
@@ -17,6 +17,14 @@ interface Codec<T> {
 
 const EFER_LMA = 1n << 10n;
 
+const RBP = offsetOf(structs.kvmRegs, 'rbp');
+const RSP = offsetOf(structs.kvmRegs, 'rsp');
+const CR0 = offsetOf(structs.kvmSregs, 'cr0');
+const CR3 = offsetOf(structs.kvmSregs, 'cr3');
+const CR4 = offsetOf(structs.kvmSregs, 'cr4');
+const EFER = offsetOf(structs.kvmSregs, 'efer');
+const CS_L = offsetOf(structs.kvmSregs, 'cs') + offsetOf(structs.kvmSegment, 'l');
+
 /** XCR0 of a processor that has nothing beyond x87 and SSE (Intel SDM vol. 1, 13.3). */
 const X87_AND_SSE = 3n;
 
@@ -29,6 +37,12 @@ const LVT_NMI = 0x400;
  * thread, so that whoever uses them there brings it out first.
  */
 export class VcpuAccess {
+  /** What `frameState()` reads: it is asked for far more often than whole states are. */
+  private readonly frame = {
+    registers: asBuffer(new Uint8Array(structs.kvmRegs.span)),
+    system: asBuffer(new Uint8Array(structs.kvmSregs.span)),
+  };
+
   /** @param xcrs whether the host has XCR0 (KVM_CAP_XCRS), which comes with XSAVE */
   constructor(
     readonly fd: number,
@@ -69,9 +83,21 @@ export class VcpuAccess {
   }
 
   frameState(): FrameState {
-    const { rbp, rsp } = this.get('KVM_GET_REGS', k.KVM_GET_REGS, structs.kvmRegs);
-    const system = this.get('KVM_GET_SREGS', k.KVM_GET_SREGS, structs.kvmSregs);
-    return { rbp, rsp, system, wide: (system.efer & EFER_LMA) !== 0n && system.cs.l !== 0 };
+    const { registers, system } = this.frame;
+    if (ioctlStruct(this.fd, k.KVM_GET_REGS, registers) < 0) throw KvmError.ofCall('KVM_GET_REGS');
+    if (ioctlStruct(this.fd, k.KVM_GET_SREGS, system) < 0) throw KvmError.ofCall('KVM_GET_SREGS');
+    const efer = system.readBigUInt64LE(EFER);
+    return {
+      rbp: registers.readBigUInt64LE(RBP),
+      rsp: registers.readBigUInt64LE(RSP),
+      system: {
+        cr0: system.readBigUInt64LE(CR0),
+        cr3: system.readBigUInt64LE(CR3),
+        cr4: system.readBigUInt64LE(CR4),
+        efer,
+      },
+      wide: (efer & EFER_LMA) !== 0n && system[CS_L] !== 0,
+    };
   }
 
   setCpuid(entries: readonly structs.KvmCpuidEntry[]): void {

@@ -2,6 +2,7 @@ import type { ExitHandlers, StopReason, VcpuFailure } from '../accelerator.js';
 import type { AccessSize } from '../device.js';
 import { Doorbell } from '../doorbell.js';
 import type { ObservedExit } from '../exit-observer.js';
+import { hostClock } from '../host-clock.js';
 
 /**
  * The shared block between the machine worker and the thread of one further vCPU: 32-bit words, then text.
@@ -175,7 +176,7 @@ export class RemoteVcpu implements ExitHandlers {
 /** The same, with the times that a recording wants of each exit. */
 export class TimedRemoteVcpu extends RemoteVcpu {
   private readonly times: Float64Array;
-  private entered = performance.now();
+  private entered = hostClock.now();
 
   constructor(buffer: SharedArrayBuffer, machine: Doorbell) {
     super(buffer, machine);
@@ -183,10 +184,10 @@ export class TimedRemoteVcpu extends RemoteVcpu {
   }
 
   protected override ask(kind: number, address: number, size: AccessSize, value: number): number {
-    const asked = performance.now();
+    const asked = hostClock.now();
     this.times[GUEST_NS] = (asked - this.entered) * 1e6;
     const answer = super.ask(kind, address, size, value);
-    this.entered = performance.now();
+    this.entered = hostClock.now();
     this.times[WAITED_NS] = (this.entered - asked) * 1e6;
     return answer;
   }
