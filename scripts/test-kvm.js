@@ -6,9 +6,9 @@ import { cacheFolder } from './kvm-in-qemu/cache.js';
 import { HarnessError } from './kvm-in-qemu/errors.js';
 import { buildImage, guestFiles, shellQuote } from './kvm-in-qemu/image.js';
 import { signalStatus } from './kvm-in-qemu/process.js';
-import { runMachine } from './kvm-in-qemu/qemu.js';
+import { MachineEnded, runMachine } from './kvm-in-qemu/qemu.js';
 import { unpackResults } from './kvm-in-qemu/results.js';
-import { keepTemporary, temporaryFolder } from './kvm-in-qemu/temporary.js';
+import { keepTemporary, removeTemporary, temporaryFolder } from './kvm-in-qemu/temporary.js';
 import { checkTools } from './kvm-in-qemu/tools.js';
 
 const HELP = `Usage: npm run test:kvm -- [options] [test file filter…]
@@ -19,8 +19,11 @@ module runs on QEMU's software CPU, which has SVM and nested paging. Slow, but r
 
   --shell              run a command line instead of the tests; without one, an interactive shell
   --extra PATH[:FILE]  put FILE (or folder) into the machine at PATH; without FILE, at the path that it has here
-  --results FOLDER     keep what the command leaves in /results (the tests: report.json, in vitest's JSON format)
-  --timeout SECONDS    give up after that long (default 1500; interactive: never)
+  --machines N         spread the test files over so many machines, one after the other (default 4; with a filter 1);
+                       files whose machine goes away under them get a second one
+  --results FOLDER     keep what the command leaves in /results: the tests a report in vitest's JSON format, of each
+                       machine in 1/report.json and so on
+  --timeout SECONDS    give up on a machine after that long (default 1500; interactive: never)
   --cpus N             processors of the machine (default 2)
   --memory MIB         memory of the machine (default 3072)
   --print-guests       only make the guest kernels for tests, and print where they are as shell assignments
@@ -52,6 +55,7 @@ function parseCommandLine() {
       options: {
         shell: { type: 'boolean', default: false },
         extra: { type: 'string', multiple: true, default: [] },
+        machines: { type: 'string' },
         results: { type: 'string' },
         timeout: { type: 'string' },
         cpus: { type: 'string', default: '2' },
@@ -89,16 +93,19 @@ function parseExtra(text) {
 }
 
 /**
- * The command to run inside.
+ * The commands to run inside, each in a machine of its own.
  *
  * @param {boolean} shell
  * @param {string[]} words
+ * @param {number} machines
  */
-function commandLine(shell, words) {
-  if (shell) return words.length > 0 ? words.map(shellQuote).join(' ') : 'exec sh -i';
-  if (process.env.TSVMM_KVM_COMMAND) return process.env.TSVMM_KVM_COMMAND;
+function commandLines(shell, words, machines) {
+  if (shell) return [words.length > 0 ? words.map(shellQuote).join(' ') : 'exec sh -i'];
+  if (process.env.TSVMM_KVM_COMMAND) return [process.env.TSVMM_KVM_COMMAND];
   const runner = 'node node_modules/vitest/vitest.mjs run --config scripts/kvm-in-qemu/vitest.config.js';
-  return ['exec', runner, ...words.map(shellQuote)].join(' ');
+  return Array.from({ length: machines }, (_, index) =>
+    ['exec', runner, `--shard=${index + 1}/${machines}`, ...words.map(shellQuote)].join(' '),
+  );
 }
 
 /** @returns {Record<string, string>} */
@@ -136,14 +143,36 @@ async function main() {
     interactive,
     progress,
   };
-  const job = {
-    command: commandLine(values.shell, positionals),
-    environment: commandEnvironment(),
-    extra: values.extra.map(parseExtra),
-  };
+  const machines = parseCount('machines', values.machines ?? (positionals.length > 0 ? '1' : '4'), 1);
+  const commands = commandLines(values.shell, positionals, machines);
+  let worst = 0;
+  for (const [index, command] of commands.entries()) {
+    const name = String(index + 1);
+    const job = { command, environment: commandEnvironment(), extra: values.extra.map(parseExtra) };
+    const run = () =>
+      runJob(job, options, values.keep, values.results && resolve(values.results, values.shell ? '' : name));
+    if (commands.length > 1) progress(`machine ${name} of ${commands.length}`);
+    const status = await run().catch(error => {
+      if (!(error instanceof MachineEnded) || values.shell) throw error;
+      progress(`${error.message}\nOnce more, in a new machine.`);
+      return run();
+    });
+    progress(`the command's exit status is ${status}`);
+    worst = Math.max(worst, status);
+  }
+  return worst;
+}
 
+/**
+ * @param {import('./kvm-in-qemu/image.js').Job} job
+ * @param {Omit<import('./kvm-in-qemu/qemu.js').MachineOptions, 'kernel' | 'initrd' | 'results' | 'log' | 'resets'>} options
+ * @param {boolean} keep whether the working folder stays
+ * @param {string | undefined} results where to put what the command leaves
+ * @returns {Promise<number>} the command's exit status
+ */
+async function runJob(job, options, keep, results) {
   const folder = await temporaryFolder(join(cacheFolder(), 'runs', 'run-'));
-  if (values.keep) {
+  if (keep) {
     keepTemporary(folder);
     progress(`working in ${folder}`);
   }
@@ -151,11 +180,18 @@ async function main() {
   const { kernel, size } = await buildImage(initrd, job, progress);
   progress(`initial RAM disk of ${Math.round(size / 2 ** 20)} MiB made; booting`);
   const archive = join(folder, 'results.tar');
-  await runMachine({ ...options, kernel, initrd, results: archive, log: join(folder, 'console.log') });
+  await runMachine({
+    ...options,
+    kernel,
+    initrd,
+    results: archive,
+    log: join(folder, 'console.log'),
+    resets: join(folder, 'resets.log'),
+  });
   const unpacked = join(folder, 'results');
   const status = await unpackResults(archive, unpacked);
-  if (values.results) await cp(unpacked, resolve(values.results), { recursive: true });
-  progress(`the command's exit status is ${status}`);
+  if (results) await cp(unpacked, results, { recursive: true });
+  if (!keep) await removeTemporary(folder);
   return status;
 }
 

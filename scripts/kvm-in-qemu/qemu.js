@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { HarnessError } from './errors.js';
 
-/** A first processor with SVM and nested paging: what kvm-amd needs to offer the same to its guests. */
-/** Without XSAVE: QEMU's TCG lets a nested guest's XSETBV through to the processor instead of leaving the guest. */
+/**
+ * A first processor with SVM and nested paging: what kvm-amd needs to offer the same to its guests. Without XSAVE:
+ * QEMU's TCG lets a nested guest's XSETBV through to the processor instead of leaving the guest.
+ */
 const CPU_MODEL = 'EPYC,+svm,+npt,-xsave';
 const KERNEL_OPTIONS = [
   'console=ttyS0,115200',
@@ -18,6 +21,14 @@ const KERNEL_OPTIONS = [
 /** Lines of /init to this harness begin so; the command's own output is between `begin` and `end`. */
 const MARKER = '@tsvmm@ ';
 const TAIL_LINES = 40;
+/** QEMU's own log of processor resets: 25 lines each. */
+const RESET_LINES = 60;
+
+/** The machine went away while its command ran, which no program in it can bring about: QEMU's or its kernel's fault. */
+export class MachineEnded extends HarnessError {
+  /** @override */
+  name = 'MachineEnded';
+}
 
 /**
  * @typedef {object} MachineOptions
@@ -25,6 +36,7 @@ const TAIL_LINES = 40;
  * @property {string} initrd path
  * @property {string} results path of the file that receives the archive with the results
  * @property {string} log path of the file that receives the whole console output
+ * @property {string} resets path of the file that receives QEMU's log of processor resets
  * @property {number} memoryMiB
  * @property {number} cpus
  * @property {number} timeoutSeconds when to give up
@@ -38,6 +50,7 @@ const TAIL_LINES = 40;
  *
  * @param {MachineOptions} options
  * @returns {Promise<void>}
+ * @throws {MachineEnded} when the machine ends before its command does
  * @throws {HarnessError} when QEMU fails, the machine says that it cannot go on, or the time is up
  */
 export async function runMachine(options) {
@@ -71,7 +84,10 @@ export async function runMachine(options) {
       );
     if (console?.error) throw new HarnessError(console.error);
     if (console && !console.finished) {
-      throw new HarnessError(`the machine ended before its command did; the console's last lines:\n${tail}`);
+      const resets = (await readFile(options.resets, 'utf8')).split('\n').slice(-RESET_LINES).join('\n');
+      throw new MachineEnded(
+        `the machine ended before its command did; the console's last lines:\n${tail}\nIts last resets:\n${resets}`,
+      );
     }
     progress('the machine has powered off');
   } finally {
@@ -81,7 +97,7 @@ export async function runMachine(options) {
 }
 
 /** @param {MachineOptions} options */
-function machineArguments({ kernel, initrd, results, memoryMiB, cpus, interactive, verbose, log }) {
+function machineArguments({ kernel, initrd, results, memoryMiB, cpus, interactive, verbose, log, resets }) {
   const console = interactive
     ? `stdio,id=console,mux=off,signal=off,logfile=${log}`
     : 'stdio,id=console,signal=off';
@@ -98,6 +114,7 @@ function machineArguments({ kernel, initrd, results, memoryMiB, cpus, interactiv
     ['-chardev', console],
     ['-serial', 'chardev:console'],
     ['-serial', `file:${results}`],
+    ['-d', 'cpu_reset', '-D', resets],
   ].flat();
 }
 
