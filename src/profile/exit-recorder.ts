@@ -41,6 +41,7 @@ const WRITE = DIRECTIONS.indexOf('write');
 const EXIT = kindOf('exit');
 const INTERRUPT = kindOf('interrupt');
 const MILESTONE = kindOf('milestone');
+const REQUEST = kindOf('request');
 
 const SITES: Readonly<Record<ObservedExit, number>> = {
   io: siteOfReason('pio'),
@@ -257,6 +258,16 @@ export class ExitRecorder implements ExitObserver {
     this.ring.write(MILESTONE, this.now(), at, size, 0, 0, -1);
   }
 
+  /**
+   * A device is through with something that it did for the guest since `began`.
+   * @param bytes that it has read and written
+   */
+  request(device: string, what: string, began: number, bytes: number): void {
+    const [at, size] = this.sites.requestName(device, what);
+    this.ring.write(REQUEST, began, at, size, this.now() - began, bytes, -1);
+    this.milestones.request(device, what);
+  }
+
   /** The run is over: what is pending ends now. */
   end(): void {
     for (const pending of [this.own, ...this.remote]) {
@@ -277,7 +288,9 @@ export class ExitRecorder implements ExitObserver {
   private spent(began: number): void {
     const tookNs = this.now() - began;
     this.stamp += tookNs;
-    this.count(this.pointOf(PROFILER, 0, 0, 0), 0, tookNs);
+    const point = this.pointOf(PROFILER, 0, 0, 0);
+    this.count(point, 0, tookNs);
+    this.ring.write(EXIT, began, point, 0, tookNs, 0, -1);
   }
 
   /** What this thread does from `now` on outside of the guest. */
@@ -360,7 +373,6 @@ export class ExitRecorder implements ExitObserver {
     this.milestones.written(
       this.sites.roles[site],
       () => this.sites.textAt(word(SiteWord.DEVICE_AT), word(SiteWord.DEVICE_SIZE)),
-      () => this.sites.textAt(word(SiteWord.REGISTER_AT), word(SiteWord.REGISTER_SIZE)),
       value,
     );
   }

@@ -123,7 +123,10 @@ export interface RequestEvent {
   readonly kind: 'request';
   readonly time: number;
   readonly durationNs: number;
+  /** Device and kind: `virtio-blk0 read`. */
   readonly name: string;
+  /** Read and written by the device, headers included. */
+  readonly bytes: number;
 }
 
 export type ProfileEvent = ExitEvent | InterruptEvent | MilestoneEvent | RequestEvent;

@@ -1,11 +1,14 @@
 import type { ExitHandlers, StopReason, Vm } from '../vmm/accelerator.js';
 import type { Dispatcher } from '../vmm/bus/dispatch.js';
 import { hostClock } from '../vmm/host-clock.js';
+import { virtioInside } from '../vmm/machine/virtio-bus.js';
+import type { Device } from '../vmm/device.js';
 import type { InterruptTarget } from '../vmm/machine/board.js';
 import type { VcpuLink } from '../vmm/machine/vcpu-link.js';
 import type { GuestMemory } from '../vmm/memory/guest-memory.js';
 import { ExitRecorder, type RecordedMachine } from './exit-recorder.js';
 import { isBehindWrite } from './guest-code.js';
+import { recordRequests } from './request-recorder.js';
 import { RecordMemory } from './record-memory.js';
 import type { RecordingOptions } from './recording-options.js';
 import { RecordingDispatcher } from './recording-dispatcher.js';
@@ -83,6 +86,14 @@ export class MachineRecording {
       return vcpu === 0 ? undefined : links[vcpu - 1];
     };
     return new RecordingDispatcher(inner, buses, this.recorder, link);
+  }
+
+  /** Records the requests of those among `devices` that have queues. */
+  watch(devices: Iterable<Device>): void {
+    for (const device of devices) {
+      const virtio = virtioInside(device);
+      if (virtio) recordRequests(this.recorder, device.name, virtio);
+    }
   }
 
   /** What the run loop runs instead of the machine's vCPUs. */

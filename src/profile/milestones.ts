@@ -4,15 +4,16 @@ import { SiteRole } from './site-table.js';
 const MAX_MARKERS = 1024;
 const MAX_LINE = 200;
 const DRIVER_OK = 4;
-const TRANSMITQ = 1;
 const NEWLINE = 10;
 
 /**
- * Finds the milestones of a boot in what a guest writes: each device's DRIVER_OK, the first serial byte, the first packet, and
- * the guest's own markers: lines on the debug console (port 0xE9) and changes of the POST code (port 0x80).
+ * Finds the milestones of a boot in what a guest does: each device's DRIVER_OK, the first serial byte, the first packet sent and
+ * received, and the guest's own markers: lines on the debug console (port 0xE9) and changes of the POST code (port 0x80).
  */
 export class MilestoneFinder {
   private readonly seen = new Set<string>();
+  /** Network cards that have sent and received. */
+  private readonly carriedBoth = new Set<string>();
   private markers = 0;
   private line = '';
   private postCode = -1;
@@ -25,13 +26,10 @@ export class MilestoneFinder {
   }
 
   /** A write to a site with a role. */
-  written(role: number, device: () => string, register: () => string, value: number): void {
+  written(role: number, device: () => string, value: number): void {
     switch (role) {
       case SiteRole.VIRTIO_STATUS:
         if (value & DRIVER_OK) this.once(`${device()} driver_ok`);
-        break;
-      case SiteRole.NET_NOTIFY:
-        if (value === TRANSMITQ || register().endsWith(' 1')) this.once(`${device()} first packet sent`);
         break;
       case SiteRole.DEBUG_CONSOLE:
         this.debugByte(value & 0xff);
@@ -41,6 +39,15 @@ export class MilestoneFinder {
         this.postCode = value;
         break;
     }
+  }
+
+  /** A device is through with a request. */
+  request(device: string, what: string): void {
+    if (this.carriedBoth.has(device) || !device.startsWith('virtio-net')) return;
+    const [sent, received] = [`${device} first packet sent`, `${device} first packet received`];
+    if (what === 'send') this.once(sent);
+    if (what === 'receive') this.once(received);
+    if (this.seen.has(sent) && this.seen.has(received)) this.carriedBoth.add(device);
   }
 
   once(name: string): void {

@@ -252,6 +252,7 @@ function* decodeEvents(
             time,
             durationNs: reader.varint(),
             name: at(strings, reader.varint(), 'string'),
+            bytes: reader.varint(),
           };
           break;
       }

@@ -107,7 +107,7 @@ export class ProfileWriter {
       case 'request': {
         const name = this.string(event.name);
         this.head(event.kind, 0, time);
-        events.varint(Math.round(event.durationNs)).varint(name);
+        events.varint(Math.round(event.durationNs)).varint(name).varint(event.bytes);
         break;
       }
     }

@@ -71,7 +71,7 @@ export const EventField = {
   A: 3,
   /** Host time, destination, duration. */
   B: 4,
-  /** Value. */
+  /** Value, bytes. */
   C: 5,
   /** Stack, −1 for none. */
   D: 6,

@@ -233,6 +233,7 @@ export class Recording {
           time,
           durationNs: events[at + EventField.B],
           name: this.text(subject, events[at + EventField.A]),
+          bytes: events[at + EventField.C],
         };
     }
   }

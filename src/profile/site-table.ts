@@ -7,10 +7,8 @@ export const SiteRole = {
   NONE: 0,
   /** Where a driver writes the status of its virtio device. */
   VIRTIO_STATUS: 1,
-  /** The doorbell of a virtio network device. */
-  NET_NOTIFY: 2,
-  DEBUG_CONSOLE: 3,
-  POST_CODE: 4,
+  DEBUG_CONSOLE: 2,
+  POST_CODE: 3,
 } as const;
 
 /** Sites by an access; most find theirs with one look. */
@@ -24,6 +22,9 @@ interface Cached {
   readonly site: number;
 }
 const CACHE_SIZE = 1024;
+
+/** Of a name in the shared memory. */
+type Place = readonly [at: number, size: number];
 
 /** The site of what no register is reached by, by reason: the first ones of every recording. */
 export function siteOfReason(reason: ExitReason): number {
@@ -39,7 +40,9 @@ export class SiteTable {
   readonly roles = new Uint8Array(MAX_SITES);
   private readonly cache: (Cached | undefined)[] = Array.from({ length: CACHE_SIZE }, () => undefined);
   private readonly sites = new Map<string, number>();
-  private readonly names = new Map<string, readonly [at: number, size: number]>();
+  private readonly names = new Map<string, Place>();
+  /** Names of requests, by device and kind. */
+  private readonly requests = new Map<string, Map<string, Place>>();
   private count = 0;
   private nameEnd = 0;
 
@@ -136,8 +139,17 @@ export class SiteTable {
     return this.count++;
   }
 
+  /** Where the name of a device's kind of request lies. */
+  requestName(device: string, what: string): Place {
+    let names = this.requests.get(device);
+    if (!names) this.requests.set(device, (names = new Map<string, Place>()));
+    let name = names.get(what);
+    if (!name) names.set(what, (name = this.nameOf(`${device} ${what}`)));
+    return name;
+  }
+
   /** Where a name lies in the shared memory; once that is full, where none does. */
-  nameOf(name: string): readonly [at: number, size: number] {
+  nameOf(name: string): Place {
     if (name === '') return NO_NAME;
     const known = this.names.get(name);
     if (known !== undefined) return known;
@@ -153,13 +165,9 @@ export class SiteTable {
 
 const NO_NAME = [0, 0] as const;
 
-/** Of queue 1, the first transmitq (virtio 1.3, 5.1.2), or of a queue that the value tells. */
-const NOTIFIES_TRANSMITQ = /^(queue_notify( 1)?|QueueNotify)$/;
-
 function roleOf(device: string, register: string): number {
   if (register === 'device_status' || (register === 'Status' && device.startsWith('virtio')))
     return SiteRole.VIRTIO_STATUS;
-  if (/^virtio-net\d+$/.test(device) && NOTIFIES_TRANSMITQ.test(register)) return SiteRole.NET_NOTIFY;
   if (device === 'debug-console') return SiteRole.DEBUG_CONSOLE;
   return device === 'post-code' ? SiteRole.POST_CODE : SiteRole.NONE;
 }

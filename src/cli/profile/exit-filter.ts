@@ -3,10 +3,10 @@ import { EXIT_REASONS, type ExitReason, type Site } from '../../profile/format.j
 
 /** What is not an exit is shown only to who asks for it. */
 const NO_EXITS: readonly ExitReason[] = ['machine', 'idle', 'profiler'];
-const OTHERS = ['interrupt', 'milestone', 'unclaimed'];
+const OTHERS = ['interrupt', 'milestone', 'request', 'unclaimed'];
 
 /**
- * Which exits to show: a list of reasons (`pio`, `eoi`, …), `interrupt`, `milestone`, `unclaimed`, devices and `device.register`,
+ * Which exits to show: a list of reasons (`pio`, `eoi`, …), `interrupt`, `milestone`, `request`, `unclaimed`, devices and `device.register`,
  * separated by commas. Words with `!` take away; where there are only such, they take away from all.
  */
 export class ExitFilter {
@@ -29,7 +29,7 @@ export class ExitFilter {
     return names.some(name => this.wanted.has(name));
   }
 
-  other(kind: 'interrupt' | 'milestone'): boolean {
+  other(kind: 'interrupt' | 'milestone' | 'request'): boolean {
     return !this.unwanted.has(kind) && (this.wanted.size === 0 || this.wanted.has(kind));
   }
 

@@ -47,7 +47,9 @@ export class ExitTracer {
       case 'milestone':
         return filter.other('milestone') ? `${formatTime(event.time)} milestone ${event.name}` : undefined;
       case 'request':
-        return `${formatTime(event.time)} request ${event.name} <${formatNs(event.durationNs)}>`;
+        return filter.other('request')
+          ? `${formatTime(event.time)} request ${event.name} ${event.bytes} bytes <${formatNs(event.durationNs)}>`
+          : undefined;
     }
   }
 

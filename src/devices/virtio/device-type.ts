@@ -48,6 +48,8 @@ export interface DeviceType {
   connect(host: DeviceHost): void;
   /** The driver has set DRIVER_OK: queues work from now on. */
   start(): void;
+  /** What a buffer that was just taken from queue `index` asks for, in a word for people: `read`, `send`, … */
+  requestName?(index: number, chain: Chain): string;
   /** The driver says that there are buffers in queue `index`. */
   notify(index: number): void;
   /** The driver takes one queue back (2.6.1): what the device holds of it is dropped. */

@@ -84,6 +84,9 @@ export class VirtioDevice implements DeviceHost {
   /** The driver came by the legacy interface: no FEATURES_OK, and queues that work before DRIVER_OK. */
   legacy = false;
 
+  /** Called with each queue that opens. */
+  onQueue: ((index: number, queue: Virtqueue) => void) | undefined;
+
   private readonly clock: Clock;
   private readonly turn: Timer;
   /** Queues that have had their turn and are not empty. */
@@ -315,7 +318,9 @@ export class VirtioDevice implements DeviceHost {
       onViolation: (section: string, broken: string) => this.violated(section, broken, index),
     };
     try {
-      this.rings[index] = packed ? new PackedQueue(options) : new SplitQueue(options);
+      const ring = packed ? new PackedQueue(options) : new SplitQueue(options);
+      this.rings[index] = ring;
+      this.onQueue?.(index, ring);
     } catch (error) {
       if (!(error instanceof GuestMemoryError)) throw error;
       this.violated('2.6', `a part of the queue at ${hex(error.gpa)} is not RAM`, index);

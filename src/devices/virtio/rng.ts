@@ -32,6 +32,10 @@ export class VirtioRng implements DeviceType {
     this.notify(REQUEST_QUEUE);
   }
 
+  requestName(): string {
+    return 'fill';
+  }
+
   notify(index: number): void {
     this.host.serve(index, (chain, queue) => {
       const wanted = Math.min(chain.writableBytes, MAX_FILLED);

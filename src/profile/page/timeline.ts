@@ -6,7 +6,7 @@ const HEIGHT = 180;
 
 /** The run from left to right: what its time went into, how many exits and interrupts, the milestones. */
 export function timelineSection(data: PageData): HTMLElement {
-  const { lanes, stretchNs, exits, interrupts } = data.timeline;
+  const { lanes, stretchNs, exits, interrupts, requests } = data.timeline;
   const count = exits.length;
   const most = Math.max(1, ...exits);
   const picture = svg('svg', {
@@ -51,7 +51,7 @@ export function timelineSection(data: PageData): HTMLElement {
       .map(({ name, shares }) => `${name} ${formatShare(shares[at], 1)}`);
     readout.textContent = [
       `At ${formatNs(at * stretchNs)}:`,
-      `${exits[at]} exits, ${interrupts[at]} interrupts in ${formatNs(stretchNs)};`,
+      `${exits[at]} exits, ${interrupts[at]} interrupts, ${requests[at]} requests in ${formatNs(stretchNs)};`,
       parts.join(', '),
     ].join(' ');
   };

@@ -10,6 +10,8 @@ export interface Timeline {
   /** For each stretch. */
   readonly exits: readonly number[];
   readonly interrupts: readonly number[];
+  /** Requests that a device began. */
+  readonly requests: readonly number[];
 }
 
 const STRETCHES = 400;
@@ -24,6 +26,7 @@ export function timeline(profile: Profile): Timeline {
   const lanes = new Map(laneNames(profile).map(name => [name, new Float64Array(STRETCHES)]));
   const exits = new Array<number>(STRETCHES).fill(0);
   const interrupts = new Array<number>(STRETCHES).fill(0);
+  const requests = new Array<number>(STRETCHES).fill(0);
   const stretchAt = (time: number): number =>
     Math.min(STRETCHES - 1, Math.max(0, Math.floor(time / stretchNs)));
 
@@ -41,6 +44,8 @@ export function timeline(profile: Profile): Timeline {
   for (const event of profile.events()) {
     if (event.kind === 'interrupt') {
       if (event.how !== 'taken') interrupts[stretchAt(event.time)]++;
+    } else if (event.kind === 'request') {
+      requests[stretchAt(event.time)]++;
     } else if (event.kind === 'exit') {
       const { site, vcpu } = profile.points[event.point];
       if (isExit(site.reason)) exits[stretchAt(event.time)]++;
@@ -56,6 +61,7 @@ export function timeline(profile: Profile): Timeline {
     ),
     exits,
     interrupts,
+    requests,
   };
 }
 

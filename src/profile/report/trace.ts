@@ -1,4 +1,11 @@
-import { lookupAddress, type ExitEvent, type Point, type Profile, type ProfileEvent } from '../format.js';
+import {
+  lookupAddress,
+  type ExitEvent,
+  type Point,
+  type Profile,
+  type ProfileEvent,
+  type RequestEvent,
+} from '../format.js';
 import { functionName, isExit, siteName } from './names.js';
 
 /** Process ids of the trace: what the tracks are grouped by. */
@@ -8,13 +15,14 @@ const DEVICES = 3;
 /** Tracks of the machine. */
 const INTERRUPTS = 1;
 const MILESTONES = 2;
+const RECORDER = 3;
 
 type TraceEvent = Readonly<Record<string, unknown>>;
 
 /**
  * The event log in Chrome's trace event format, which Perfetto and chrome://tracing open, as pieces of its text: a track a
- * vCPU with the time in the guest and in the host's handlers, one for interrupts, one a device for its requests.
- * Times in it are microseconds.
+ * vCPU with the time in the guest and in the host's handlers, one for interrupts, one for the recorder's own work, and for each
+ * device as many as it ever had requests at once. Times in it are microseconds.
  */
 export function* traceText(profile: Profile): Generator<string> {
   yield '{"displayTimeUnit":"ns","otherData":';
@@ -36,15 +44,12 @@ function* traceEvents(profile: Profile): Generator<TraceEvent> {
   yield named('process_name', MACHINE, undefined, 'machine');
   yield named('thread_name', MACHINE, INTERRUPTS, 'interrupts');
   yield named('thread_name', MACHINE, MILESTONES, 'milestones');
-  const devices = new Map<string, number>();
+  yield named('thread_name', MACHINE, RECORDER, 'recorder');
+  const devices = new RequestTracks();
   for (const event of profile.events()) yield* translate(profile, event, devices);
 }
 
-function* translate(
-  profile: Profile,
-  event: ProfileEvent,
-  devices: Map<string, number>,
-): Generator<TraceEvent> {
+function* translate(profile: Profile, event: ProfileEvent, devices: RequestTracks): Generator<TraceEvent> {
   switch (event.kind) {
     case 'exit':
       yield* exit(profile, event);
@@ -72,24 +77,43 @@ function* translate(
         ts: event.time / 1000,
       };
       break;
-    case 'request': {
-      const device = event.name.split(' ', 1)[0];
-      let track = devices.get(device);
-      if (track === undefined) {
-        if (devices.size === 0) yield named('process_name', DEVICES, undefined, 'device requests');
-        track = devices.size + 1;
-        devices.set(device, track);
-        yield named('thread_name', DEVICES, track, device);
-      }
-      yield slice(event.name, 'request', DEVICES, track, event.time, event.durationNs);
+    case 'request':
+      yield* devices.place(event);
       break;
+  }
+}
+
+/** Requests of one device may overlap, slices of one track must not: each device has as many tracks as it takes. */
+class RequestTracks {
+  /** By device, for each of its tracks when the last request there ends. */
+  private readonly devices = new Map<string, { readonly id: number; end: number }[]>();
+  private count = 0;
+
+  /** @param request those of a profile come by their ends */
+  *place({ name, time, durationNs, bytes }: RequestEvent): Generator<TraceEvent> {
+    if (this.count === 0) yield named('process_name', DEVICES, undefined, 'device requests');
+    const device = name.split(' ', 1)[0];
+    let tracks = this.devices.get(device);
+    if (!tracks) this.devices.set(device, (tracks = []));
+    let track = tracks.find(({ end }) => end <= time);
+    if (!track) {
+      track = { id: ++this.count, end: 0 };
+      tracks.push(track);
+      const title = tracks.length === 1 ? device : `${device} (${tracks.length})`;
+      yield named('thread_name', DEVICES, track.id, title);
     }
+    track.end = time + durationNs;
+    yield { ...slice(name, 'request', DEVICES, track.id, time, durationNs), args: { bytes } };
   }
 }
 
 function* exit(profile: Profile, event: ExitEvent): Generator<TraceEvent> {
   const point = profile.points[event.point];
   const { time, guestNs, hostNs } = event;
+  if (point.site.reason === 'profiler') {
+    yield slice('recorder', 'profiler', MACHINE, RECORDER, time, hostNs);
+    return;
+  }
   if (guestNs > 0) yield slice('guest', 'guest', VCPUS, point.vcpu, time - guestNs, guestNs);
   const category = isExit(point.site.reason) ? 'exit' : point.site.reason;
   yield {

@@ -1,13 +1,12 @@
 import { DeviceId } from '../../devices/virtio/device-type.js';
 import type { VirtioDevice, Violation } from '../../devices/virtio/device.js';
 import type { QueueProgress } from '../../devices/virtio/queue/virtqueue.js';
-import { VirtioMmio } from '../../devices/virtio/transport/mmio.js';
-import { VirtioPci } from '../../devices/virtio/transport/pci.js';
 import { Header } from '../../devices/pci/header.js';
 import type { PciFunction } from '../../devices/pci/function.js';
 import type { Claim } from '../bus/bus.js';
 import type { Device } from '../device.js';
 import type { Board } from './board.js';
+import { virtioInside } from './virtio-bus.js';
 
 /** What a machine is made of, as plain data for people to look at. */
 export interface MachineInspection {
@@ -133,8 +132,8 @@ function inspectFunction(slot: number, number: number, { name, config, bars }: P
 }
 
 function inspectVirtio(device: Device): VirtioInspection[] {
-  if (!(device instanceof VirtioPci || device instanceof VirtioMmio)) return [];
-  const virtio = device.device;
+  const virtio = virtioInside(device);
+  if (!virtio) return [];
   const { type, status, features, violations } = virtio;
   const mac = type.id === DeviceId.NET ? macOf(virtio) : undefined;
   return [

@@ -436,6 +436,7 @@ export class MachineWorker {
       announce: () => host.post({ type: 'recorded' }),
     });
     vm.handlers = installed.handlers(board.dispatcher);
+    installed.watch(board.allDevices());
     return installed;
   }
 

@@ -40,7 +40,7 @@ const EVENTS: ProfileEvent[] = [
   { kind: 'exit', time: 100, point: 0, guestNs: 100, hostNs: 2, value: 0xffff_ffff, stack: undefined },
   { kind: 'interrupt', time: 150, how: 'msi', vector: 255, destination: 3 },
   { kind: 'exit', time: 110, point: 1, guestNs: 10, hostNs: 2 ** 40, value: 0, stack: 1 },
-  { kind: 'request', time: 20, durationNs: 2 ** 33, name: 'virtio-blk0 read' },
+  { kind: 'request', time: 20, durationNs: 2 ** 33, name: 'virtio-blk0 read', bytes: 4113 },
 ];
 
 /** A file with everything in it, as its pieces. */

@@ -57,6 +57,15 @@ type BlkState = {
   readonly pending: readonly { readonly index: number; readonly chain: ChainState }[];
 };
 
+const REQUEST_NAMES: ReadonlyMap<number, string> = new Map([
+  [RequestType.IN, 'read'],
+  [RequestType.OUT, 'write'],
+  [RequestType.FLUSH, 'flush'],
+  [RequestType.GET_ID, 'get id'],
+  [RequestType.DISCARD, 'discard'],
+  [RequestType.WRITE_ZEROES, 'write zeroes'],
+]);
+
 /** Descriptors of a request besides its data: header and status. */
 const EXTRA_SEGMENTS = 2;
 const MAX_SAFE_HIGH = 0x1f_ffff;
@@ -138,6 +147,12 @@ export class VirtioBlk implements DeviceType {
     // Without FLUSH a driver cannot ask for it: each write is to be stable then (5.2.5.2).
     if (!has(this.host.features, BlkFeature.FLUSH)) this.writeback = false;
     this.queueSizes.forEach((_, index) => this.notify(index));
+  }
+
+  requestName(_index: number, chain: Chain): string {
+    if (chain.readableBytes < HEADER_SIZE) return 'malformed';
+    chain.readInto(0, this.header, 0, HEADER_SIZE);
+    return REQUEST_NAMES.get(this.headerView.getUint32(0, true)) ?? 'unknown';
   }
 
   notify(index: number): void {

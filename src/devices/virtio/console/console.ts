@@ -127,6 +127,11 @@ export class VirtioConsole implements DeviceType {
     this.queueSizes.forEach((_, index) => this.notify(index));
   }
 
+  requestName(index: number): string {
+    if (index === CONTROL_RECEIVE || index === CONTROL_TRANSMIT) return 'control';
+    return index % 2 === 0 ? 'receive' : 'send';
+  }
+
   notify(index: number): void {
     if (index === CONTROL_RECEIVE) this.sendControl();
     else if (index === CONTROL_TRANSMIT) this.takeControl();

@@ -125,6 +125,11 @@ export class VirtioNet implements DeviceType {
     this.queueSizes.forEach((_, index) => this.notify(index));
   }
 
+  requestName(index: number): string {
+    if (index === this.controlQueue) return 'control';
+    return index % 2 === 0 ? 'receive' : 'send';
+  }
+
   notify(index: number): void {
     // Legacy drivers may send before DRIVER_OK (3.1.2).
     if (!this.started) this.adapt();

@@ -74,7 +74,7 @@ export function exampleBytes({
     time += hostNs;
   });
   events.push({ kind: 'interrupt', time: 1500, how: 'msi', vector: 0x31, destination: 1 });
-  events.push({ kind: 'request', time: 1200, durationNs: 800, name: 'virtio-blk0 read' });
+  events.push({ kind: 'request', time: 1200, durationNs: 800, name: 'virtio-blk0 read', bytes: 4113 });
 
   const pieces: Uint8Array[] = [];
   const writer = new ProfileWriter(bytes => pieces.push(bytes));

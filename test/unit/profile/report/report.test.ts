@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, test } from 'vitest';
+import type { ProfileEvent } from '../../../../src/profile/format.js';
 import { difference } from '../../../../src/profile/report/difference.js';
 import { foldedStacks } from '../../../../src/profile/report/folded.js';
 import { formatNs } from '../../../../src/profile/report/format-time.js';
@@ -187,6 +188,30 @@ describe('the trace', () => {
     expect(sum('exit')).toBeCloseTo(5.84, 6);
     expect(sum('idle')).toBeCloseTo(2, 6);
     expect(sum('request')).toBeCloseTo(0.8, 6);
+  });
+
+  test('has requests of one device that overlap on tracks of their own', () => {
+    const request = (time: number, durationNs: number): ProfileEvent => ({
+      kind: 'request',
+      time,
+      durationNs,
+      name: 'virtio-blk0 read',
+      bytes: 529,
+    });
+    // By their ends, as in every profile.
+    const log = [request(0, 100), request(50, 100), request(100, 100), request(10, 500), request(700, 1)];
+    const text = [...traceText({ ...PROFILE, events: () => log.values() as Generator<ProfileEvent> })].join(
+      '',
+    );
+    const { traceEvents } = JSON.parse(text) as typeof trace;
+    const slices = traceEvents.filter(({ cat }) => cat === 'request');
+    expect(slices.map(({ ts, tid }) => [ts, tid])).toEqual([
+      [0, 1],
+      [0.05, 2],
+      [0.1, 1],
+      [0.01, 3],
+      [0.7, 1],
+    ]);
   });
 
   test('has tracks for interrupts, milestones and devices', () => {
