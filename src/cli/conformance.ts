@@ -1,14 +1,16 @@
 import { Command } from 'commander';
 import type { Party } from '../conformance/clauses/clause.js';
-import { writeStdout } from './output.js';
+import { driverCommand } from './conformance/driver.js';
 
 /** @param kernelArguments what follows `--` */
 export function conformanceCommand(kernelArguments: readonly string[]): Command {
-  void kernelArguments;
-  const command = new Command('conformance').description(
-    'Check a driver, or the devices themselves, against the virtio specification, clause by clause.',
-  );
-  return command.addCommand(listCommand());
+  return new Command('conformance')
+    .description(
+      'Check a driver, or the devices themselves, against the virtio specification, clause by clause.',
+    )
+    .summary('Check drivers or devices against the virtio specification.')
+    .addCommand(driverCommand(kernelArguments))
+    .addCommand(listCommand());
 }
 
 function listCommand(): Command {
@@ -20,10 +22,7 @@ function listCommand(): Command {
 }
 
 async function list(flags: Partial<Readonly<Record<Party, true>>>): Promise<void> {
-  const [{ VIRTIO_CLAUSES }, { catalogueText }] = await Promise.all([
-    import('../conformance/clauses/virtio/index.js'),
-    import('../conformance/report/catalogue-text.js'),
-  ]);
+  const { listClauses } = await import('./conformance/list.js');
   const either = !flags.driver && !flags.device;
-  await writeStdout(catalogueText(VIRTIO_CLAUSES.filter(({ party }) => either || flags[party])));
+  await listClauses((['driver', 'device'] as const).filter(party => either || flags[party]));
 }

@@ -4,10 +4,9 @@ import { openKernelSymbols, openSymbolFile } from '../../host/symbol-files.js';
 import type { ProfileMeta } from '../../profile/format.js';
 import type { Recording } from '../../profile/recording.js';
 import { RecordingFile } from '../../profile/recording-file.js';
-import { isLinux, kernelOffset } from '../../profile/symbols/linux-kaslr.js';
-import { osvObjects } from '../../profile/symbols/osv-objects.js';
+import { loadedImages } from '../../profile/symbols/loaded-images.js';
 import type { SymbolFile } from '../../profile/symbols/symbol-file.js';
-import { addressesOf, Symbolizer, type LoadedImage } from '../../profile/symbols/symbolizer.js';
+import { addressesOf, Symbolizer } from '../../profile/symbols/symbolizer.js';
 import type { Machine } from '../../vmm/machine/machine.js';
 import type { MachineOptions } from '../../vmm/machine/options.js';
 import type { RunResult } from '../../vmm/run-result.js';
@@ -81,7 +80,10 @@ export class Profiling {
     const startNs = Math.min(0, start * 1e6);
     if (file) {
       file.milestone('VMM start', startNs);
-      const { images, notes } = await this.images();
+      const { images, notes: ofImages } = await loadedImages(this.machine, this.symbolFiles);
+      const merged = recording.mergedExits;
+      const notes =
+        merged > 0 ? [`${merged} exits come from more places than there is room for`, ...ofImages] : ofImages;
       const symbols = new Symbolizer(images, this.demangle).table(
         addressesOf(recording.points, recording.stacks),
       );
@@ -132,33 +134,6 @@ export class Profiling {
     this.sinks.push(sink);
     return sink;
   }
-
-  /** The files whose code is in the guest now, and where. */
-  private async images(): Promise<{ readonly images: LoadedImage[]; readonly notes: string[] }> {
-    const { machine, symbolFiles, recording } = this;
-    const notes: string[] = [];
-    if (recording.mergedExits > 0)
-      notes.push(`${recording.mergedExits} exits come from more places than there is room for`);
-    if (symbolFiles.every(({ symbols }) => symbols.size === 0))
-      notes.push('there are no symbols: name a file that has some with --symbols');
-    const state = await machine.vcpu();
-    const images: LoadedImage[] = [];
-    for (const file of symbolFiles) {
-      const bias = kernelOffset(file, state);
-      if (bias === undefined && isLinux(file))
-        notes.push(`${file.path}: it is not known where the kernel moved itself to: taken as linked`);
-      images.push({ file, bias: bias ?? 0n });
-      for (const object of osvObjects(file, machine.memory, state.system)) {
-        const { base, range } = object;
-        const named = symbolFiles.find(candidate => baseName(candidate.path) === baseName(object.path));
-        images.unshift({ file: object.file, bias: base, range });
-        if (named && named !== file) images.unshift({ file: named, bias: base, range });
-      }
-    }
-    // A shared object that was named is where the guest loaded it, and not at its file's addresses.
-    const placed = new Set(images.filter(({ range }) => range).map(({ file }) => file));
-    return { images: images.filter(({ file, range }) => range !== undefined || !placed.has(file)), notes };
-  }
 }
 
 function metaOf(
@@ -180,8 +155,4 @@ function metaOf(
     stacks,
     samplePeriod: accelerator.name === 'wasm' ? samplePeriod : 0,
   };
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -3,6 +3,7 @@ import type { DeviceState } from '../../vmm/device.js';
 import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
 import { GuestMemoryError, hex } from '../../errors.js';
 import type { DeviceHost, DeviceType } from './device-type.js';
+import type { VirtioObserver } from './observer.js';
 import { Feature, has, LEGACY_ONLY_FEATURES, RING_FEATURES } from './features.js';
 import type { Chain } from './queue/chain.js';
 import { PackedQueue } from './queue/packed-queue.js';
@@ -42,6 +43,8 @@ export interface VirtioDeviceOptions {
   readonly clock: Clock;
   /** Feature bits that it is to go without. */
   readonly hidden?: bigint;
+  /** Who watches the driver, in conformance runs. */
+  readonly observer?: VirtioObserver | undefined;
 }
 
 interface QueueSlotState extends QueueSetup {
@@ -87,18 +90,20 @@ export class VirtioDevice implements DeviceHost {
   /** Called with each queue that opens. */
   onQueue: ((index: number, queue: Virtqueue) => void) | undefined;
 
+  private readonly observer: VirtioObserver | undefined;
   private readonly clock: Clock;
   private readonly turn: Timer;
   /** Queues that have had their turn and are not empty. */
   private readonly unfinished = new Set<number>();
 
   constructor(
-    { type, memory, clock, hidden = 0n }: VirtioDeviceOptions,
+    { type, memory, clock, hidden = 0n, observer }: VirtioDeviceOptions,
     private readonly interrupts: DriverInterrupts,
   ) {
     this.type = type;
     this.memory = memory;
     this.hidden = hidden;
+    this.observer = observer;
     this.clock = clock;
     this.turn = clock.timer(() => this.finishTurns());
     this.queues = type.queueSizes.map(initialSetup);
@@ -239,6 +244,7 @@ export class VirtioDevice implements DeviceHost {
 
   configChanged(): void {
     this.generation = (this.generation + 1) >>> 0;
+    this.observer?.configChanged();
     if (this.status & Status.DRIVER_OK) this.interrupts.configInterrupt();
   }
 
@@ -320,6 +326,7 @@ export class VirtioDevice implements DeviceHost {
     try {
       const ring = packed ? new PackedQueue(options) : new SplitQueue(options);
       this.rings[index] = ring;
+      this.observer?.queue(index, ring, options);
       this.onQueue?.(index, ring);
     } catch (error) {
       if (!(error instanceof GuestMemoryError)) throw error;
@@ -330,6 +337,7 @@ export class VirtioDevice implements DeviceHost {
   /** The device cannot go on until the driver resets it (2.1.2). */
   private violated(section: string, rule: string, queue: number): void {
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ section, rule, queue });
+    this.observer?.violated({ section, rule, queue });
     if (this.status & Status.DEVICE_NEEDS_RESET) return;
     this.status |= Status.DEVICE_NEEDS_RESET;
     if (this.status & Status.DRIVER_OK) this.interrupts.configInterrupt();

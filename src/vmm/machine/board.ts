@@ -17,6 +17,7 @@ import { PvPanic } from '../../devices/legacy/pvpanic.js';
 import { ResetControl } from '../../devices/legacy/reset-control.js';
 import { Rtc } from '../../devices/legacy/rtc.js';
 import { COM_PORTS, Uart16550 } from '../../devices/legacy/uart16550.js';
+import type { DriverWatch } from '../../conformance/driver/driver-watch.js';
 import type { Vm } from '../accelerator.js';
 import { BusConflictError, hex } from '../../errors.js';
 import { mmioSlots, type MmioSlot } from '../../devices/virtio/transport/mmio-slots.js';
@@ -78,6 +79,8 @@ export class Board implements DeviceContext, PciHost {
   readonly router: InterruptRouter;
   /** Message-signalled interrupts that functions have sent. */
   messages = 0;
+  /** Who watches the drivers of virtio devices, in conformance runs. */
+  watch: DriverWatch | undefined;
   private readonly freeMmioSlots: MmioSlot[];
   private vm: InterruptTarget | undefined;
 

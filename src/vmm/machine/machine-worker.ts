@@ -1,5 +1,7 @@
 import type { BlockBackend } from '../../block/backend.js';
 import type { ImageHost } from '../../block/qcow2/open.js';
+import type { DriverCheck } from '../../conformance/driver/driver-check.js';
+import type { GuestPlace } from '../../conformance/driver/judge.js';
 import { AcpiPm } from '../../devices/legacy/acpi-pm.js';
 import { assignResources } from '../../devices/pci/resources.js';
 import type { VirtioNet } from '../../devices/virtio/net/net.js';
@@ -141,6 +143,7 @@ export class MachineWorker {
       const create = await host.loadDevice(module);
       this.board.add(create(this.board, options));
     }
+    if (setup.driverCheck) await this.watchDrivers(setup.driverCheck);
     await this.addVirtioDevices();
     const accelerator = await host.loadAccelerator(setup);
     this.vm = accelerator.createVm({
@@ -157,6 +160,10 @@ export class MachineWorker {
     const handles = 'handles' in this.vm ? (this.vm as unknown as Threaded).handles.slice(1) : [];
     this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt, setup.recording !== undefined);
     if (setup.recording) this.recording = this.newRecording(setup.recording);
+    if (this.board.watch) {
+      this.vm.exposeRegisters(true);
+      for (const link of this.further.links) link.exposeRegisters(true);
+    }
     this.board.connect(this.recording?.interrupted(this.vm) ?? this.vm);
     try {
       host.post({ type: 'ready', vcpus: this.further.setups });
@@ -169,6 +176,18 @@ export class MachineWorker {
       this.vm.close();
       for (const disk of this.disks) disk.close();
     }
+  }
+
+  /** Only such a machine loads what checks drivers. */
+  private async watchDrivers(check: DriverCheck): Promise<void> {
+    const { DriverWatch } = await import('../../conformance/driver/driver-watch.js');
+    const place = (): GuestPlace => ({ vcpu: this.serving, rip: this.servedRip() });
+    this.board.watch = new DriverWatch(check, this.clock, place);
+  }
+
+  /** RIP of the vCPU whose exit is being served. */
+  private servedRip(): bigint {
+    return this.serving === 0 ? this.vm.rip() : this.further.links[this.serving - 1].rip();
   }
 
   /** Virtio devices; then the PCI bus, if there is one, has its addresses assigned as by firmware. */
@@ -393,6 +412,9 @@ export class MachineWorker {
         return [...this.board.ports.list(), ...this.board.mmio.list()].map(withoutTarget);
       case 'inspect':
         return inspect(this.board);
+      case 'driver-findings':
+        if (!this.board.watch) throw new ConfigError('the drivers of this machine are not checked');
+        return this.board.watch.findings();
       case 'unclaimed':
         return this.unclaimed();
       case 'add-probe':
@@ -443,10 +465,12 @@ export class MachineWorker {
   /** Puts the probes between the accelerator and the dispatcher, or takes them away when there are none. */
   private installProbes(): undefined {
     const registers =
-      this.recording !== undefined || this.probes.some(probe => probe.filter.registers === true);
+      this.recording !== undefined ||
+      this.board.watch !== undefined ||
+      this.probes.some(probe => probe.filter.registers === true);
     const context = {
       vcpu: () => this.serving,
-      rip: () => (this.serving === 0 ? this.vm.rip() : this.further.links[this.serving - 1].rip()),
+      rip: () => this.servedRip(),
     };
     this.outsideGuest(() => {
       this.vm.exposeRegisters(registers);

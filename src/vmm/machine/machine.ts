@@ -2,6 +2,7 @@ import { SECTOR_SIZE } from '../../block/backend.js';
 import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
 import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
 import { ConfigError, TsvmmError } from '../../errors.js';
+import type { DriverFindings } from '../../conformance/driver/driver-watch.js';
 import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { RecordingOptions } from '../../profile/recording-options.js';
 import { RecordMemory } from '../../profile/record-memory.js';
@@ -175,6 +176,7 @@ export class Machine {
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
       ...(this.recording && { recording: recordingSetup(options.recording!, this.recording) }),
+      ...(options.driverCheck && { driverCheck: options.driverCheck }),
       done: this.done[0].buffer,
     });
     this.worker.onMessage(message => this.receive(message));
@@ -389,6 +391,11 @@ export class Machine {
   /** What the machine is made of, as monitors show it: PCI functions, virtio devices and their queues, interrupts. */
   inspect(): Promise<MachineInspection> {
     return this.query({ what: 'inspect' });
+  }
+
+  /** @internal What checking the drivers of virtio devices has found so far, where the options ask for it. */
+  driverFindings(): Promise<DriverFindings> {
+    return this.query({ what: 'driver-findings' });
   }
 
   /** Accesses that no device answered so far. */

@@ -1,3 +1,4 @@
+import type { DriverCheck } from '../../conformance/driver/driver-check.js';
 import { ConfigError } from '../../errors.js';
 import { checkRecording, type RecordingOptions } from '../../profile/recording-options.js';
 import { BOOT_PROTOCOLS, type BootProtocolName } from '../boot/protocol.js';
@@ -111,6 +112,8 @@ export interface MachineOptions {
   readonly devices?: readonly DeviceOption[];
   /** Records every exit, for `machine.recording`. */
   readonly recording?: RecordingOptions;
+  /** @internal Check the drivers of virtio devices against the specification: `tsvmm conformance driver`. */
+  readonly driverCheck?: DriverCheck;
   /** What the guest's reset of the machine does: `end`, the default, ends the run, `reboot` starts the kernel again. */
   readonly onReset?: ResetAction;
   /** What the guest's word that it has panicked (pvpanic) does; `exit-failure` by default: the run ends with `panicked`. */

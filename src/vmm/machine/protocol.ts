@@ -1,3 +1,5 @@
+import type { DriverCheck } from '../../conformance/driver/driver-check.js';
+import type { DriverFindings } from '../../conformance/driver/driver-watch.js';
 import type { Paravirtualization, VcpuFailure } from '../accelerator.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import type { ProbeBatch } from '../bus/probe-batch.js';
@@ -74,6 +76,8 @@ export interface WorkerSetup {
   readonly probeFlow: SharedArrayBuffer;
   /** Exits are recorded. */
   readonly recording?: RecordingSetup;
+  /** The drivers of virtio devices are checked. */
+  readonly driverCheck?: DriverCheck;
   /** A latch that the thread opens when it is through with all native code. */
   readonly done: SharedArrayBuffer;
 }
@@ -86,6 +90,7 @@ export type Query =
   | { readonly what: 'resize-disk'; readonly index: number; readonly size: number }
   | { readonly what: 'claims' }
   | { readonly what: 'inspect' }
+  | { readonly what: 'driver-findings' }
   | { readonly what: 'unclaimed' }
   | { readonly what: 'add-probe'; readonly id: number; readonly filter: ProbeFilter }
   | { readonly what: 'remove-probe'; readonly id: number };
@@ -99,6 +104,7 @@ export interface Answers {
   readonly claims: readonly Omit<Claim, 'target'>[];
   readonly unclaimed: readonly UnclaimedAccess[];
   readonly inspect: MachineInspection;
+  readonly 'driver-findings': DriverFindings;
   readonly 'add-probe': undefined;
   readonly 'remove-probe': undefined;
 }

@@ -22,12 +22,17 @@ export function addVirtio(
   kind: VirtioInterface,
   hidden = 0n,
 ): void {
-  const { memory, clock } = board;
+  const { memory, clock, watch } = board;
+  const observer = watch?.observer(name);
+  const options = { name, type, memory, clock, hidden, observer };
   if (isMmio(kind)) {
     const { base, gsi } = board.takeMmioSlot();
-    const version = kind === 'mmio' ? 2 : 1;
-    board.add(new VirtioMmio({ name, type, memory, clock, hidden, base, irq: board.irq(gsi), version }));
+    const device = new VirtioMmio({ ...options, base, irq: board.irq(gsi), version: kind === 'mmio' ? 2 : 1 });
+    observer?.attach(device);
+    board.add(device);
   } else {
-    board.addPci(new VirtioPci({ name, type, memory, clock, hidden, host: board, interface: kind }));
+    const device = new VirtioPci({ ...options, host: board, interface: kind });
+    observer?.attach(device);
+    board.addPci(device);
   }
 }

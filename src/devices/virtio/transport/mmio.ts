@@ -182,7 +182,9 @@ export class VirtioMmio implements Device, DriverInterrupts {
     this.version = version;
     this.irq = irq;
     this.device = new VirtioDevice(options, this);
-    this.ranges = [{ space: 'mmio', base, size: MMIO_SIZE, target: this.target(type.config) }];
+    const target = this.target(type.config);
+    const observed = options.observer?.registers('mmio', target) ?? target;
+    this.ranges = [{ space: 'mmio', base, size: MMIO_SIZE, target: observed }];
   }
 
   get legacy(): boolean {

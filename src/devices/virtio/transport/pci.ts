@@ -3,6 +3,7 @@ import type { PciIdentity } from '../../pci/header.js';
 import { PciFunction, type PciHost } from '../../pci/function.js';
 import { Msix } from '../../pci/msix.js';
 import { DeviceId, type DeviceType } from '../device-type.js';
+import type { RegisterArea, VirtioObserver } from '../observer.js';
 import { VirtioDevice, type DriverInterrupts, type QueueSetup, type VirtioDeviceOptions } from '../device.js';
 import { COMMON_CONFIGURATION } from './pci-common.js';
 import { legacySize, legacyTarget } from './pci-legacy.js';
@@ -64,12 +65,14 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
   configVector = NO_VECTOR;
   private readonly queueVectors: Uint16Array;
   private isr = 0;
+  private readonly observer: VirtioObserver | undefined;
   /** Offset of the capability through which configuration space reaches the structures; 0 without. */
   private window = 0;
 
   constructor(options: VirtioPciOptions) {
     const { name, type, host, interface: kind = 'transitional' } = options;
     super(name, identityOf(type, kind), host);
+    this.observer = options.observer;
     this.device = new VirtioDevice(options, this);
     const queues = type.queueSizes.length;
     this.queueVectors = new Uint16Array(queues).fill(NO_VECTOR);
@@ -78,9 +81,11 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     );
     if (kind !== 'modern') {
       const size = legacySize(type.configSize);
-      this.addBar({ index: LEGACY_BAR, space: 'port', size, target: legacyTarget(this) });
+      const target = this.observed('pci-legacy', legacyTarget(this));
+      this.addBar({ index: LEGACY_BAR, space: 'port', size, target });
     }
-    this.addBar({ index: MSIX_BAR, space: 'mmio', size: this.msix.size, target: this.msix.target });
+    const target = this.observed('msix', this.msix.target);
+    this.addBar({ index: MSIX_BAR, space: 'mmio', size: this.msix.size, target });
     if (kind !== 'legacy') this.addModernInterface();
   }
 
@@ -129,11 +134,14 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
 
   override readConfig(offset: number, size: AccessSize): number {
     if (this.inWindow(offset, size)) this.config.set(offset, size, this.windowRead(size));
-    return super.readConfig(offset, size);
+    const value = super.readConfig(offset, size);
+    this.observer?.configuration('read', offset, size, value);
+    return value;
   }
 
   override writeConfig(offset: number, size: AccessSize, value: number): void {
     super.writeConfig(offset, size, value);
+    this.observer?.configuration('write', offset, size, value);
     if (!this.inWindow(offset, size)) return;
     const [target, at, length] = this.windowTarget();
     if (length === size) target?.write(at, size, value);
@@ -180,7 +188,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
       size: MODERN_SIZE,
       is64: true,
       prefetchable: true,
-      target: this.modernTarget(),
+      target: this.observed('pci-modern', this.modernTarget()),
     });
     const structure = (name: string, type: number, offset: number, length: number, extra = 0): number =>
       config.addCapability(name, VENDOR_CAPABILITY, CAPABILITY_SIZE + extra, () => [
@@ -228,6 +236,10 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
         return offset >= ISR ? 'isr_status' : common.registerName!(offset, direction);
       },
     };
+  }
+
+  private observed(area: RegisterArea, target: BusTarget): BusTarget {
+    return this.observer?.registers(area, target) ?? target;
   }
 
   private interrupt(vector: number, isr: number): void {

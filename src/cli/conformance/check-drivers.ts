@@ -1,0 +1,107 @@
+import type { DriverFindings } from '../../conformance/driver/driver-watch.js';
+import { driverReport, type DriverRun } from '../../conformance/driver/driver-report.js';
+import { VIRTIO_CLAUSES } from '../../conformance/clauses/virtio/index.js';
+import { loadDemangler } from '../../host/demangle.js';
+import { nodeHost } from '../../host/node-host.js';
+import { openKernelSymbols, openSymbolFile } from '../../host/symbol-files.js';
+import { loadedImages } from '../../profile/symbols/loaded-images.js';
+import type { SymbolFile } from '../../profile/symbols/symbol-file.js';
+import { Symbolizer } from '../../profile/symbols/symbolizer.js';
+import { Machine } from '../../vmm/machine/machine.js';
+import type { RunResult } from '../../vmm/run-result.js';
+import { Interruption } from '../interruption.js';
+import { tell } from '../report-error.js';
+import type { planMachine } from '../run.js';
+import { version } from '../version.js';
+import { deliverReport, readBaseline } from './deliver-report.js';
+import { checkGuestOutput, showGuestOutput } from './guest-output.js';
+import type { ReportFlags } from './report-options.js';
+
+export interface CheckRequest {
+  readonly kernel: string;
+  readonly plan: ReturnType<typeof planMachine>;
+  /** The plain run, and those with variants. */
+  readonly variants: readonly string[];
+  readonly flags: ReportFlags & { readonly verbose?: true };
+  /** Files of symbols besides the kernel. */
+  readonly symbols: readonly string[];
+}
+
+/** Ends at which a guest has done what it was to do. */
+const GOOD_ENDS: readonly RunResult['reason'][] = ['poweroff', 'reset', 'matched'];
+
+/**
+ * Runs the kernel once for each variant, and tells what was found.
+ * @throws ConfigError, ImageError, AcceleratorError, OutputError
+ */
+export async function checkDrivers({ kernel, plan, variants, flags, symbols }: CheckRequest): Promise<void> {
+  const clauses = VIRTIO_CLAUSES.filter(({ party }) => party === 'driver');
+  const baseline = await readBaseline(flags, clauses);
+  const given = await Promise.all(symbols.map(openSymbolFile));
+  const own = await openKernelSymbols(kernel);
+  const files = own ? [...given, own] : given;
+  checkGuestOutput([...plan.serial, ...plan.consoles.map(({ spec }) => spec)]);
+  let running: Machine | undefined;
+  const interruption = new Interruption(() => void running?.stop());
+  interruption.listenToSignals();
+  const runs: DriverRun[] = [];
+  try {
+    for (const variant of variants) {
+      if (flags.verbose) tell(`run ${variant}`);
+      running = await Machine.create({ ...plan.options, driverCheck: { variant } }, nodeHost);
+      if (!interruption.happened) runs.push(await runVariant(running, variant, plan, files));
+      await running.close();
+      if (interruption.happened) break;
+    }
+  } finally {
+    await running?.close();
+    interruption.ignoreSignals();
+  }
+  await deliverReport(driverReport({ subject: kernel, version: version() }, runs), flags, baseline);
+  if (interruption.status !== undefined) process.exitCode = interruption.status;
+}
+
+async function runVariant(
+  machine: Machine,
+  variant: string,
+  { serial }: CheckRequest['plan'],
+  files: readonly SymbolFile[],
+): Promise<DriverRun> {
+  const hide = await showGuestOutput(machine, serial);
+  try {
+    const result = await machine.run();
+    const findings = await withSymbols(machine, await machine.driverFindings(), files);
+    return { run: { name: variant, end: endText(result), ok: endedWell(result) }, findings, provokes: [] };
+  } finally {
+    hide();
+  }
+}
+
+function endedWell({ reason, code }: RunResult): boolean {
+  return GOOD_ENDS.includes(reason) || (reason === 'exit' && code === 0);
+}
+
+function endText({ reason, code }: RunResult): string {
+  return code === undefined ? reason : `${reason} ${code}`;
+}
+
+/** The findings with a function's name at each place. */
+async function withSymbols(
+  machine: Machine,
+  findings: DriverFindings,
+  files: readonly SymbolFile[],
+): Promise<DriverFindings> {
+  const [{ images }, demangle] = await Promise.all([loadedImages(machine, files), loadDemangler()]);
+  const symbolizer = new Symbolizer(images, demangle);
+  return {
+    ...findings,
+    clauses: findings.clauses.map(clause => ({
+      ...clause,
+      violations: clause.violations.map(violation => {
+        const { place } = violation;
+        const symbol = place && symbolizer.name(BigInt(place.rip));
+        return symbol === undefined ? violation : { ...violation, place: { ...place!, symbol } };
+      }),
+    })),
+  };
+}

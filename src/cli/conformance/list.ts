@@ -1,0 +1,9 @@
+import { VIRTIO_CLAUSES } from '../../conformance/clauses/virtio/index.js';
+import type { Party } from '../../conformance/clauses/clause.js';
+import { catalogueText } from '../../conformance/report/catalogue-text.js';
+import { writeStdout } from '../output.js';
+
+/** Shows the catalogue's clauses for these parties. */
+export async function listClauses(parties: readonly Party[]): Promise<void> {
+  await writeStdout(catalogueText(VIRTIO_CLAUSES.filter(({ party }) => parties.includes(party))));
+}
