@@ -6,6 +6,11 @@ export interface BlockBackend {
   /** Bytes; a multiple of 512. May change, see `onResize`. */
   readonly size: number;
   readonly readOnly: boolean;
+  /**
+   * Requests may end after the call that made them: by then the driver may have taken its buffers back, so that what is
+   * read is kept aside until it is known that they are still there.
+   */
+  readonly deferred?: boolean;
   /** Bytes of the smallest piece that `discard` gives back. */
   readonly discardGranularity: number;
   /** Called when `size` has changed. */

@@ -69,6 +69,8 @@ const REQUEST_NAMES: ReadonlyMap<number, string> = new Map([
 /** Descriptors of a request besides its data: header and status. */
 const EXTRA_SEGMENTS = 2;
 const MAX_SAFE_HIGH = 0x1f_ffff;
+/** Bytes of a request to a deferred back end that are read at once, so that guests cannot fill the host's memory. */
+const MAX_ASIDE = 64 * 1024;
 
 /** Block device (virtio 1.3, 5.2). */
 export class VirtioBlk implements DeviceType {
@@ -253,11 +255,29 @@ export class VirtioBlk implements DeviceType {
   private transfer(request: Request, sector: number, length: number, write: boolean): void {
     const { chain } = request;
     const offset = sector * SECTOR_SIZE;
-    if (!write) this.backend.read(offset, chain.views(true, 0, length), request.done);
-    else {
+    if (!write) {
+      if (this.backend.deferred) this.readAside(request, offset, length, 0);
+      else this.backend.read(offset, chain.views(true, 0, length), request.done);
+    } else {
       const views = chain.views(false, HEADER_SIZE, length);
       this.backend.write(offset, views, this.writeback ? request.done : request.written);
     }
+  }
+
+  /** Reads `length` bytes from `offset` on, piece by piece; what arrives is the driver's while the request is under way. */
+  private readAside(request: Request, offset: number, length: number, from: number): void {
+    const piece = new Uint8Array(Math.min(length - from, MAX_ASIDE));
+    this.backend.read(offset + from, [piece], result => {
+      if (!result && this.pending.has(request)) {
+        request.chain.write(from, piece);
+        const next = from + piece.length;
+        if (next < length) {
+          this.readAside(request, offset, length, next);
+          return;
+        }
+      }
+      request.done(result);
+    });
   }
 
   private identify(chain: Chain): void {

@@ -87,6 +87,12 @@ export class PackedQueue extends Virtqueue {
     this.deviceEvent = new Uint16Array(device.buffer, device.byteOffset, 2);
   }
 
+  /** Ring descriptors of buffers that the device has. */
+  private get held(): number {
+    const { next, used, size } = this;
+    return next.index - used.index + (next.wrap === used.wrap ? 0 : size);
+  }
+
   protected isNextAvailable(): boolean {
     const flags = Atomics.load(this.ring, this.next.index * WORDS + FLAGS_WORD);
     const avail = (flags & AVAIL) !== 0 ? 1 : 0;
@@ -126,9 +132,7 @@ export class PackedQueue extends Virtqueue {
   }
 
   progress(): QueueProgress {
-    const { next, used, size } = this;
-    const inFlight = next.index - used.index + (next.wrap === used.wrap ? 0 : size);
-    return { next: next.index, used: used.index, inFlight };
+    return { next: this.next.index, used: this.used.index, inFlight: this.held };
   }
 
   save(): QueueState {
@@ -145,8 +149,10 @@ export class PackedQueue extends Virtqueue {
 
   protected take(chain: Chain): boolean {
     const { memory, size } = this;
+    // Descriptors of buffers under way are not the driver's to write.
+    const free = size - this.held;
     let index = this.next.index;
-    for (let slots = 1; slots <= size; slots++) {
+    for (let slots = 1; slots <= free; slots++) {
       const at = this.descriptors + index * DESCRIPTOR_SIZE;
       const gpa = memory.read32(at) + memory.read32(at + 4) * 2 ** 32;
       const length = memory.read32(at + 8);
@@ -168,8 +174,13 @@ export class PackedQueue extends Virtqueue {
       }
       index = index + 1 === size ? 0 : index + 1;
     }
-    return this.violate('2.8.19', 'a chain is longer than the ring');
+    return free === size
+      ? this.violate('2.8.19', 'a chain is longer than the ring')
+      : this.violate('2.8.21', 'a descriptor is made available that is in use');
   }
+
+  /** The two positions tell. */
+  protected hold(): void {}
 
   protected put(chain: Chain, written: number): void {
     const { used } = this;

@@ -44,6 +44,8 @@ export class SplitQueue extends Virtqueue {
   private unsignalled = 0;
   private quiet = false;
   private readonly notifyOnEmpty: boolean;
+  /** 1 for each head descriptor whose buffer the device has. */
+  private readonly held: Uint8Array;
 
   /** @throws GuestMemoryError when the areas are not RAM; `RangeError` when they are not aligned */
   constructor(options: QueueOptions) {
@@ -60,6 +62,7 @@ export class SplitQueue extends Virtqueue {
     this.usedEvent = AVAIL_RING + size;
     this.availEvent = 2 + 4 * size;
     this.mask = size - 1;
+    this.held = new Uint8Array(size);
     this.notifyOnEmpty = has(options.features, Feature.NOTIFY_ON_EMPTY);
   }
 
@@ -69,6 +72,7 @@ export class SplitQueue extends Virtqueue {
 
   unpop(chain: Chain): void {
     this.next = (this.next - 1) & 0xffff;
+    this.held[chain.id] = 0;
     this.forget(chain);
   }
 
@@ -120,13 +124,21 @@ export class SplitQueue extends Virtqueue {
     if (pending > this.size) return this.violate('2.7.6', 'more buffers are available than the queue has');
     const head = this.avail[AVAIL_RING + (this.next & this.mask)];
     if (head >= this.size) return this.violate('2.7.6', `descriptor ${head} does not exist`);
+    // It is no free descriptor; and so there are at most as many buffers under way as the queue has entries.
+    if (this.held[head]) return this.violate('2.7.13', `descriptor ${head} is in use`);
     chain.id = head;
     if (!this.walk(chain, head)) return false;
+    this.hold(chain);
     this.next = (this.next + 1) & 0xffff;
     return true;
   }
 
+  protected hold(chain: Chain): void {
+    this.held[chain.id] = 1;
+  }
+
   protected put(chain: Chain, written: number): void {
+    this.held[chain.id] = 0;
     const at = USED_RING + 2 * (this.usedIndex & this.mask);
     this.usedElements[at] = chain.id;
     this.usedElements[at + 1] = written;

@@ -46,13 +46,15 @@ export interface QueueProgress {
 /** Flags of a descriptor (2.7.5, 2.8.2). */
 export const DescriptorFlag = { NEXT: 1, WRITE: 2, INDIRECT: 4 } as const;
 export const DESCRIPTOR_SIZE = 16;
+/** Of all its segments together (2.7.5.2): the same memory may be in many of them. */
+const MAX_CHAIN_BYTES = 2 ** 32;
 
 /**
  * The device's side of a virtqueue. The device takes available buffers with `pop`, gives each back with `push` in any
  * order, and calls `signal` after a batch.
  *
  * A queue trusts nothing that the driver writes: a rule that is broken is reported, and the queue gives out nothing any
- * more until it is reset.
+ * more until it is reset. A device never holds more buffers of it than it has entries.
  */
 export abstract class Virtqueue {
   readonly size: number;
@@ -137,6 +139,7 @@ export abstract class Virtqueue {
   adopt(state: ChainState): Chain {
     const chain = this.free.pop() ?? new Chain(this.memory);
     chain.load(state);
+    this.hold(chain);
     this.order?.push({ chain, written: -1 });
     return chain;
   }
@@ -149,6 +152,9 @@ export abstract class Virtqueue {
 
   /** Writes the used element. */
   protected abstract put(chain: Chain, written: number): void;
+
+  /** The device has `chain` from now on. */
+  protected abstract hold(chain: Chain): void;
 
   /** Forgets `chain`, which goes back to where it came from. */
   protected forget(chain: Chain): void {
@@ -178,6 +184,9 @@ export abstract class Virtqueue {
     if (chain.count === MAX_SEGMENTS) return this.violate('2.7.5.3.1', 'a chain has too many descriptors');
     if (!writable && chain.count > chain.readable) {
       return this.violate('2.7.4.2', 'a device-readable descriptor follows a device-writable one');
+    }
+    if (chain.readableBytes + chain.writableBytes + length > MAX_CHAIN_BYTES) {
+      return this.violate('2.7.5.2', 'a chain has more than 4 GiB');
     }
     if (!this.memory.contains(gpa, length)) {
       return this.violate('2.6', `a buffer of ${length} bytes at ${hex(gpa)} is not RAM`);

@@ -39,6 +39,7 @@ function pattern(length: number, seed: number): Uint8Array {
 /** A back end whose requests end when the test says so. */
 class Slow implements BlockBackend {
   readonly readOnly = false;
+  readonly deferred = true;
   readonly discardGranularity = 512;
   readonly under: RawBackend;
   readonly waiting: (() => void)[] = [];
@@ -397,6 +398,38 @@ describe('a disk whose host takes its time', () => {
     backend.waiting.pop()!();
     expect(rig.drivers[0].collect()).toHaveLength(1);
     expect(rig.transport.memory.bytes(DATA, 1024)).toEqual(rig.file.bytes.slice(0, 1024));
+  });
+
+  it('reads what is too much for one piece', () => {
+    const sectors = 400;
+    const backend = new Slow(new MemoryFile(pattern(sectors * 512, 7).map((byte, i) => byte ^ (i >> 9))));
+    const rig = new Rig({ backend, file: backend.file });
+    const size = sectors * 512;
+    const INTO = 0x30_0000;
+    rig.submit(IN, 0, [{ gpa: INTO, length: size, writable: true }]);
+    let pieces = 0;
+    for (; backend.waiting.length > 0; pieces++) backend.waiting.pop()!();
+    expect(pieces).toBe(4);
+    expect(rig.drivers[0].collect()).toEqual([{ id: expect.any(Number) as number, length: size + 1 }]);
+    expect(rig.transport.memory.read8(STATUS)).toBe(OK);
+    expect(Buffer.from(rig.transport.memory.bytes(INTO, size)).equals(rig.file.bytes)).toBe(true);
+  });
+
+  it.each<[string, (rig: Rig) => void]>([
+    ['resets the device', rig => rig.start(F_FLUSH)],
+    ['takes the queue back', rig => (rig.transport as ModernPci).resetQueue(0)],
+  ])('leaves memory alone once the driver %s', (_name, takeBack) => {
+    const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 1)));
+    const rig = new Rig({ backend, file: backend.file });
+    rig.submit(IN, 0, [rig.into(0, 512)]);
+    takeBack(rig);
+    rig.transport.memory.bytes(DATA, 512).fill(0xdd);
+    rig.transport.memory.bytes(QUEUE, 0x2_0000).fill(0xdd);
+    backend.waiting.pop()!();
+    expect(new Set(rig.transport.memory.bytes(DATA, 512))).toEqual(new Set([0xdd]));
+    expect(new Set(rig.transport.memory.bytes(QUEUE, 0x2_0000))).toEqual(new Set([0xdd]));
+    expect(rig.transport.memory.read8(STATUS)).toBe(0xee);
+    expect(rig.transport.interrupts()).toEqual([]);
   });
 
   it('forgets requests when the driver resets the device or takes the queue back', () => {

@@ -19,8 +19,8 @@ const KINDS = {
 } as const;
 type Kind = keyof typeof KINDS;
 
-function rig<K extends Kind>(kind: K, size = 8, features = Feature.INDIRECT_DESC) {
-  const memory = GuestMemory.allocate(2 << 20);
+function rig<K extends Kind>(kind: K, size = 8, features = Feature.INDIRECT_DESC, ram = 2 << 20) {
+  const memory = GuestMemory.allocate(ram);
   const areas = areasAt(BASE);
   const violations: string[] = [];
   const { Queue, Driver } = KINDS[kind];
@@ -214,6 +214,64 @@ describe.each(['split', 'packed'] as const)('the %s queue', kind => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('refuses a buffer while the device has as many as the queue has entries', () => {
+    const { queue, driver, violations } = rig(kind, 4);
+    for (let i = 0; i < 4; i++) {
+      driver.add(into(i));
+      expect(queue.pop()).toBeDefined();
+    }
+    expect(queue.progress().inFlight).toBe(4);
+    if (driver instanceof SplitDriver) driver.publish(0);
+    else driver.raw(into(0), WRITE);
+    expect(queue.pop()).toBeUndefined();
+    expect(violations).toHaveLength(1);
+    expect(queue.broken).toBe(true);
+  });
+
+  it('refuses it after a saved state too', () => {
+    const { memory, queue, driver } = rig(kind, 2);
+    driver.add(into(0));
+    driver.add(into(1));
+    const held = [queue.pop()!.save(), queue.pop()!.save()];
+    const violations: string[] = [];
+    const copy = new KINDS[kind].Queue({
+      memory,
+      size: 2,
+      areas: areasAt(BASE),
+      features: 0n,
+      onViolation: section => violations.push(section),
+    });
+    copy.load(structuredClone(queue.save()));
+    for (const chain of held) copy.adopt(structuredClone(chain));
+    expect(copy.pop()).toBeUndefined();
+    expect(violations).toEqual([]);
+    if (driver instanceof SplitDriver) driver.publish(held[0].id);
+    else driver.raw(into(0), WRITE);
+    expect(copy.pop()).toBeUndefined();
+    expect(violations).toEqual([kind === 'split' ? '2.7.13' : '2.8.21']);
+  });
+
+  it('refuses a chain of more than 4 GiB, and takes one of as much', () => {
+    const SIZE = 8 << 20;
+    for (const [count, rest] of [
+      [512, 0],
+      [512, 1],
+    ]) {
+      const { queue, driver, violations } = rig(kind, 8, Feature.INDIRECT_DESC, SIZE);
+      const buffers = Array.from({ length: count }, () => ({ gpa: 0, length: SIZE, writable: true }));
+      driver.addIndirect(TABLE, ...buffers, { gpa: 0, length: rest, writable: true });
+      expect(queue.pop()?.writableBytes).toBe(rest === 0 ? 2 ** 32 : undefined);
+      expect(violations).toEqual(rest === 0 ? [] : [expect.stringContaining('2.7.5.2')]);
+    }
+  });
+
+  it('refuses a chain of more than 1024 segments', () => {
+    const { queue, driver, violations } = rig(kind);
+    driver.addIndirect(TABLE, ...Array.from({ length: 1025 }, () => into(0)));
+    expect(queue.pop()).toBeUndefined();
+    expect(violations).toEqual([expect.stringContaining('too many descriptors')]);
   });
 
   it.each([
