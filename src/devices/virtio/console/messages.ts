@@ -41,9 +41,9 @@ export function controlMessage(
 }
 
 /**
- * struct virtio_console_resize. The specification lists columns first; Linux has always read rows first, but for two
- * releases that followed the text, and both sides agreed in 2025 to keep to what Linux does.
+ * struct virtio_console_resize (5.3.6.2). Linux reads it so since 2025, and its stable series, Debian 12's among them; older
+ * kernels took the two for each other.
  */
 export function encodeSize({ columns, rows }: ConsoleSize): Uint8Array {
-  return Uint8Array.of(rows & 0xff, rows >> 8, columns & 0xff, columns >> 8);
+  return Uint8Array.of(columns & 0xff, columns >> 8, rows & 0xff, rows >> 8);
 }

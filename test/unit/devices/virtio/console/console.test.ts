@@ -95,8 +95,7 @@ describe.each(Object.entries(TRANSPORTS))('several ports, by %s', (_, Way) => {
     rig.tell(0, PORT_READY, 1);
     expect(rig.messages()).toEqual([
       { id: 0, event: CONSOLE_PORT, value: 1, rest: [] },
-      // Rows first: the order that Linux reads.
-      { id: 0, event: RESIZE, value: 0, rest: [50, 0, 132, 0] },
+      { id: 0, event: RESIZE, value: 0, rest: [132, 0, 50, 0] },
       { id: 0, event: PORT_OPEN, value: 1, rest: [] },
     ]);
     rig.tell(1, PORT_READY, 1);
@@ -181,7 +180,7 @@ describe('a port', () => {
     const rig = new Rig([CONSOLE, AGENT]).startOpen();
     rig.device.resize(rig.port(0), SIZE);
     rig.device.resize(rig.port(1), SIZE);
-    expect(rig.messages()).toEqual([{ id: 0, event: RESIZE, value: 0, rest: [50, 0, 132, 0] }]);
+    expect(rig.messages()).toEqual([{ id: 0, event: RESIZE, value: 0, rest: [132, 0, 50, 0] }]);
   });
 
   it('can be taken out and plugged in again', () => {
