@@ -8,10 +8,12 @@ import { linuxGuest } from './linux-guest.js';
 import { packageClosure } from './node-modules.js';
 import { run } from './process.js';
 import { REPOSITORY } from './repository.js';
-import { staticBusybox } from './tools.js';
+import { findTool, staticBusybox } from './tools.js';
 
 /** Where the project lies in the machine. */
 const PROJECT = '/tsvmm';
+/** Programs by which tests make disk images and check them; without one, they skip what needs it. */
+const IMAGE_TOOLS = ['mkfs.ext4', 'e2fsck', 'debugfs', 'qemu-img'];
 const KVM_MODULES = ['kvm_amd', 'tun'];
 /** Parts of the project that are needed to run it and its tests. Those that do not exist are left out. */
 const PROJECT_PARTS = [
@@ -58,7 +60,9 @@ export async function buildImage(path, job, progress) {
 
   await initramfs.copy('/usr/local/bin/node', process.execPath);
   const addOns = await addProject(initramfs);
-  await addLibraries(initramfs, [process.execPath, ...addOns]);
+  const tools = IMAGE_TOOLS.map(findTool).filter(path => path !== undefined);
+  for (const path of tools) await initramfs.copy(`/usr/local/bin/${basename(path)}`, path);
+  await addLibraries(initramfs, [process.execPath, ...addOns, ...tools]);
   const guests = await addGuests(initramfs, progress);
   for (const [to, from] of job.extra) await initramfs.copyTree(to, await realpath(from));
 

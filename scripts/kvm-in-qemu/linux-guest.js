@@ -20,7 +20,13 @@ const GUEST_MODULES = [
   'virtio_console',
   'virtio_rng',
   'virtio_balloon',
+  // The power button, and what programs read it from.
+  'button',
+  'evdev',
 ];
+
+/** Those that the guest finds in /tests. */
+const GUEST_PROGRAMS = ['shell.sh', 'power-button.sh', 'consoles.sh'];
 
 /**
  * The files of the Linux guest that tests boot.
@@ -41,22 +47,22 @@ export async function linuxGuest(progress) {
   const kernel = await debianKernel(progress);
   const modules = await kernelModules(kernel, GUEST_MODULES);
   const init = await readInit();
-  const shell = await readFile(join(PROGRAMS, 'shell.sh'));
+  const programs = await Promise.all(GUEST_PROGRAMS.map(name => readFile(join(PROGRAMS, name))));
   const busybox = staticBusybox();
 
   const dependencies = modulesDep(modules);
   const identity = createHash('sha256')
     .update(init)
-    .update(shell)
     .update(dependencies)
     .update(await readFile(busybox));
+  for (const program of programs) identity.update(program);
   for (const { data } of modules) identity.update(data);
   const name = `linux-guest/${kernel.release}-${identity.digest('hex').slice(0, 16)}`;
   const folder = await cached(name, async unfinished => {
     const initramfs = new Initramfs();
     initramfs.characterDevice('/dev/console', 5, 1);
     initramfs.file('/init', init, 0o755);
-    initramfs.file('/tests/shell.sh', shell, 0o755);
+    GUEST_PROGRAMS.forEach((name, i) => initramfs.file(`/tests/${name}`, programs[i], 0o755));
     await initramfs.copy('/bin/busybox', busybox);
     const root = `/lib/modules/${kernel.release}`;
     for (const { name, data } of modules) initramfs.file(`${root}/${name}.ko`, data);

@@ -1,4 +1,23 @@
 import { createMachine, type MachineOptions, type RunResult } from 'tsvmm';
+import { kernelFromEnvironment } from './harness.js';
+
+export const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
+const FROM_DEBIAN =
+  'eval "$(node scripts/test-kvm.js --print-guests)" takes it from Debian’s linux-image-cloud-amd64';
+
+/** A boot takes some six seconds, and much more where other tests have the processors. */
+export const TIMEOUT = 240_000;
+
+/** The kernel file that a variable names and its initial RAM disk, or what is missing and how to get it. */
+export function filesFromEnvironment(
+  variable = 'TSVMM_LINUX_BZIMAGE',
+): { kernel: string; initrd: string } | { missing: string } {
+  const kernel = kernelFromEnvironment(variable, FROM_DEBIAN);
+  const initrd = kernelFromEnvironment('TSVMM_LINUX_INITRD', FROM_DEBIAN);
+  if ('missing' in kernel) return kernel;
+  if ('missing' in initrd) return initrd;
+  return { kernel: kernel.path, initrd: initrd.path };
+}
 
 /** What the script that is /init said (scripts/kvm-in-qemu/linux-guest-init.sh). */
 export interface LinuxReport {

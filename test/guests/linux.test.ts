@@ -1,26 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { faithful, kernelFromEnvironment, onEachAccelerator } from './harness.js';
-import { TROUBLE, bootLinux } from './linux-guest.js';
-
-const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
-const FROM_DEBIAN =
-  'eval "$(node scripts/test-kvm.js --print-guests)" takes it from Debian’s linux-image-cloud-amd64';
-
-/** A boot takes some six seconds, and much more where other tests have the processors. */
-const TIMEOUT = 240_000;
+import { faithful, onEachAccelerator } from './harness.js';
+import { SLOW, TIMEOUT, TROUBLE, bootLinux, filesFromEnvironment } from './linux-guest.js';
 
 const SHELL = fileURLToPath(new URL('linux-programs/shell.sh', import.meta.url));
-
-/** The kernel file that a variable names and its initial RAM disk, or what is missing and how to get it. */
-function filesFromEnvironment(variable: string): { kernel: string; initrd: string } | { missing: string } {
-  const kernel = kernelFromEnvironment(variable, FROM_DEBIAN);
-  const initrd = kernelFromEnvironment('TSVMM_LINUX_INITRD', FROM_DEBIAN);
-  if ('missing' in kernel) return kernel;
-  if ('missing' in initrd) return initrd;
-  return { kernel: kernel.path, initrd: initrd.path };
-}
 
 onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
   for (const cpus of [1, 2, 4]) {
