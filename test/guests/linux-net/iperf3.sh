@@ -1,0 +1,3 @@
+# Arguments: those of iperf3.
+
+iperf3 --forceflush --format m "$@"
