@@ -224,3 +224,18 @@ export const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as unkno
   type: number,
   protocol: number,
 ) => number;
+
+export const setsockopt = libc.func('setsockopt', 'int', [
+  'int',
+  'int',
+  'int',
+  'void *',
+  'uint',
+]) as unknown as (fd: number, level: number, option: number, value: Uint8Array, length: number) => number;
+
+/** @param message struct msghdr */
+export const recvmsg = libc.func('recvmsg', 'int64', ['int', 'void *', 'int']) as unknown as (
+  fd: number,
+  message: Uint8Array,
+  flags: number,
+) => number;

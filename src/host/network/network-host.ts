@@ -4,10 +4,14 @@ import { bindDatagram, connectDatagram, openDatagram } from './datagram.js';
 import { hostAddressesOf, hostNameservers } from './names.js';
 import { connectStream, listenForStreams } from './stream.js';
 
-/** Native code, which a network does not wait for; where it cannot be loaded, nobody pings. */
+/**
+ * Native code, which a network does not wait for; where it cannot be loaded, nobody pings, and of datagrams that were
+ * refused nobody hears.
+ */
 let ping: typeof import('./ping.js') | undefined;
-import('./ping.js').then(
-  loaded => (ping = loaded),
+let udpErrors: typeof import('./udp-errors.js') | undefined;
+Promise.all([import('./ping.js'), import('./udp-errors.js')]).then(
+  loaded => ([ping, udpErrors] = loaded),
   () => {},
 );
 
@@ -23,7 +27,7 @@ export const nodeNetworkHost: NetworkHost = {
   connect: connectStream,
   connectUnix: (path, events) => connectStream({ path }, events),
   listen: listenForStreams,
-  openUdp: openDatagram,
+  openUdp: (family, events) => udpErrors?.openHearingDatagram(family, events) ?? openDatagram(family, events),
   connectUdp: connectDatagram,
   bindUdp: bindDatagram,
   openPing: (family, events) => ping?.openPing(family, events),

@@ -22,6 +22,8 @@ const OPTIONS = { allowHalfOpen: true, noDelay: true, writableHighWaterMark: 1 }
 /** What is written is copied here, until the host keeps something of it. */
 let writeBuffer = new Uint8Array(65536);
 
+const NOTHING = new Uint8Array(0);
+
 /** A socket of Node's, as a user network sees it. */
 class SocketStream implements HostStream {
   private over = false;
@@ -46,9 +48,7 @@ class SocketStream implements HostStream {
         if (!this.over) events.connected();
       });
     }
-    socket.on('end', () => {
-      if (!this.over) events.ended();
-    });
+    socket.on('end', () => this.hearEnd());
     socket.on('drain', () => {
       if (!this.over) events.drained();
     });
@@ -58,6 +58,20 @@ class SocketStream implements HostStream {
       if (standing) events.broken();
       else events.failed(failureOf(error));
     });
+  }
+
+  /**
+   * The other side sends no more. A reset that comes together with the last data is reported as such an end, too (libuv
+   * takes the hang-up for it): whether one can still write tells.
+   */
+  private hearEnd(): void {
+    const { socket, events } = this;
+    if (this.over) return;
+    if (this.ending || socket.writableLength > 0) events.ended();
+    else
+      socket.write(NOTHING, error => {
+        if (!error && !this.over) events.ended();
+      });
   }
 
   take(bytes: Uint8Array): void {

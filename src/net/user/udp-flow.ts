@@ -99,7 +99,9 @@ export class UdpFlow {
   }
 
   private failed(reason: HostFailure, to: Endpoint | undefined): void {
-    if (this.quoteLength === 0 || (to && to !== this.to)) return;
+    if (this.quoteLength === 0) return;
+    // Of what went elsewhere before nobody knows the headers any more.
+    if (to && (to.port !== this.to.port || to.address !== this.to.address)) return;
     const { errors, options } = this.network;
     const quote = { mac: this.mac, packet: copyOf(this.quote, 0, this.quoteLength) };
     if (reason === 'refused') errors.send(quote, 'port');

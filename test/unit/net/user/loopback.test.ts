@@ -8,6 +8,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { openHearingDatagram } from '../../../../src/host/network/udp-errors.js';
 import { openPing } from '../../../../src/host/network/ping.js';
 import { parseHosts, parseResolvConf } from '../../../../src/host/network/names.js';
 import type { UserNetworkOptions } from '../../../../src/net/user/index.js';
@@ -45,6 +46,17 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
+  return port;
+}
+
+/** A UDP port where nobody listens. */
+async function freeUdpPort(host: string): Promise<number> {
+  const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
+  socket.bind(0, host);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, 'close');
   return port;
 }
 
@@ -113,6 +125,20 @@ describe('a guest’s connection', () => {
     second.reset();
     await lab.until(() => errors.length > 0);
     expect(errors).toEqual(['ECONNRESET']);
+  });
+
+  it('is reset when the reset comes together with the last data', async () => {
+    const lab = await open();
+    const server = createServer(socket => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.write('last words', () => socket.resetAndDestroy()));
+    });
+    const toPort = await serve(server);
+    const guest = lab.guest({ to: '10.0.2.2', fromPort: 1000, toPort }).connect();
+    guest.send('hello');
+    await lab.until(() => guest.state === 'reset');
+    expect(guest.text).toBe('last words');
+    expect(guest.ended).toBe(false);
   });
 
   it('waits for a server that reads slowly', async () => {
@@ -223,6 +249,34 @@ describe.each(FAMILIES)('datagrams over %s', (_name, gateway, loopback) => {
     ]);
   });
 });
+
+describe.runIf(process.platform === 'linux').each(FAMILIES)(
+  'datagrams over %s to a port',
+  (_name, gateway, loopback) => {
+    const refused = gateway.to === '10.0.2.2' ? { type: 3, code: 3 } : { type: 1, code: 4 };
+
+    it('where nobody listens are refused, again and again, and others still arrive', async () => {
+      const lab = await open({}, { openUdp: (family, events) => openHearingDatagram(family, events)! });
+      const closed = await freeUdpPort(loopback);
+      for (let i = 0; i < 3; i++) {
+        lab.transmit(udpFrame({ ...gateway, fromPort: 1000, toPort: closed }, 'hello'));
+        await lab.until(() => lab.card.received.length > 0);
+        const [{ icmp, ip }] = lab.card.take();
+        expect(icmp).toMatchObject(refused);
+        expect(ip!.from).toBe(gateway.to);
+      }
+      const server = createSocket(loopback === '::1' ? 'udp6' : 'udp4');
+      onTestFinished(() => void server.close());
+      server.bind(0, loopback);
+      await once(server, 'listening');
+      server.on('message', (data, { port, address }) => server.send(data, port, address));
+      const toPort = server.address().port;
+      lab.transmit(udpFrame({ ...gateway, fromPort: 1000, toPort }, 'echo'));
+      await lab.until(() => lab.card.received.length > 0);
+      expect(lab.card.take()[0].udp?.data.toString()).toBe('echo');
+    });
+  },
+);
 
 /** Whether this machine lets us ping. */
 const canPing = (() => {
