@@ -13,11 +13,14 @@ import { RecordMemory } from './record-memory.js';
 import type { RecordingOptions } from './recording-options.js';
 import { RecordingDispatcher } from './recording-dispatcher.js';
 import { StackWalker } from './stack-walker.js';
+import type { UnwindTable } from './unwind/unwind-table.js';
 
 /** What the machine's thread needs to record. */
 export interface RecordingSetup extends Required<RecordingOptions> {
   /** From `RecordMemory.allocate()`. */
   readonly buffer: SharedArrayBuffer;
+  /** How the kernel's functions are left, where its file says so. */
+  readonly unwind?: UnwindTable;
 }
 
 interface Parts {
@@ -49,7 +52,7 @@ export class MachineRecording {
   ) {
     const { vm, links } = parts;
     this.record = new RecordMemory(setup.buffer);
-    this.recorder = new ExitRecorder(this.record, recorded(parts), vm.vcpus.length, {
+    this.recorder = new ExitRecorder(this.record, recorded(parts, setup.unwind), vm.vcpus.length, {
       stacks: setup.stacks,
       lossless: setup.lossless,
       samplePeriod: setup.samplePeriod > 0 ? setup.samplePeriod : Infinity,
@@ -129,8 +132,8 @@ export class MachineRecording {
   }
 }
 
-function recorded({ vm, memory, links }: Parts): RecordedMachine {
-  const walker = new StackWalker(memory);
+function recorded({ vm, memory, links }: Parts, unwind: UnwindTable | undefined): RecordedMachine {
+  const walker = new StackWalker(memory, unwind);
   const ripOf = (vcpu: number): bigint =>
     vcpu === 0 || links.length === 0 ? vm.rip() : links[vcpu - 1].rip();
   return {

@@ -2,10 +2,21 @@ import type { FrameState } from '../vmm/accelerator.js';
 import type { GuestMemory } from '../vmm/memory/guest-memory.js';
 import { translate } from '../vmm/memory/translate.js';
 import { MAX_FRAMES } from './record-memory.js';
+import {
+  CfaFrom,
+  findRow,
+  RegisterFrom,
+  Row,
+  RuleShift,
+  SIGNAL_FRAME,
+  type UnwindTable,
+} from './unwind/unwind-table.js';
 
 const PAGE = 4096n;
 /** Two frames are not further apart than this. */
 const LARGEST_FRAME = 1n << 20n;
+/** No frame is there. */
+const NOWHERE = 1n;
 /** Bytes of the longest call instruction without prefixes that do nothing. */
 const LONGEST_CALL = 7;
 
@@ -13,17 +24,36 @@ const CALL_RELATIVE = 0xe8;
 const GROUP_5 = 0xff;
 const GROUP_5_CALL = 2;
 
+/** What one step from a frame to its caller came to. */
+type Step =
+  | 'caller'
+  /** The stack ends here. */
+  | 'end'
+  /** Nothing is known of this code. */
+  | 'unknown';
+
 /**
- * Call stacks by frame pointers: RBP points to the caller's RBP, and above it is the return address. A stack ends where the chain
- * does not go up, leaves mapped memory, or has a return address that does not follow a call instruction: in code that was
- * compiled without frame pointers RBP is any number.
+ * Call stacks: by call frame information where the kernel has it for the code, else by frame pointers, where RBP points to the
+ * caller's RBP and above it is the return address. A stack ends where it does not go up, leaves mapped memory, or has a return
+ * address that does not follow a call instruction: in code that was compiled without frame pointers RBP is any number.
  */
 export class StackWalker {
   /** Translations of this walk, by page. */
   private readonly pages = new Map<bigint, number | undefined>();
   private state!: FrameState;
+  /** Bytes of a word. */
+  private word: 4 | 8 = 8;
+  /** Of the frame that the walk has reached. */
+  private rip = 0n;
+  private rsp = 0n;
+  private rbp = 0n;
+  /** `rip` is that of an instruction that has not been executed, not a return address. */
+  private exact = true;
 
-  constructor(private readonly memory: GuestMemory) {}
+  constructor(
+    private readonly memory: GuestMemory,
+    private readonly unwind?: UnwindTable,
+  ) {}
 
   /**
    * @param rip the innermost address
@@ -33,19 +63,88 @@ export class StackWalker {
   walk(rip: bigint, state: FrameState, to: Uint32Array): number {
     this.state = state;
     this.pages.clear();
+    this.word = state.wide ? 8 : 4;
+    this.rip = rip;
+    this.rsp = state.rsp;
+    this.rbp = state.rbp;
+    this.exact = true;
     put(to, 0, rip);
     let count = 1;
-    const word = state.wide ? 8 : 4;
-    let frame = state.rbp;
-    while (count < MAX_FRAMES && frame % BigInt(word) === 0n) {
-      const caller = this.read(frame, word);
-      const back = this.read(frame + BigInt(word), word);
-      if (caller === undefined || back === undefined || !this.followsCall(back)) break;
-      put(to, count++, back);
-      if (caller <= frame || caller - frame > LARGEST_FRAME) break;
-      frame = caller;
-    }
+    while (count < MAX_FRAMES && this.step()) put(to, count++, this.rip);
     return count;
+  }
+
+  private step(): boolean {
+    const step = this.unwind ? this.stepByTable(this.unwind) : 'unknown';
+    return step === 'unknown' ? this.stepByFramePointer() : step === 'caller';
+  }
+
+  private stepByTable(table: UnwindTable): Step {
+    const at = findRow(table, this.exact ? this.rip : this.rip - 1n);
+    if (at < 0) return 'unknown';
+    const { rows } = table;
+    const rules = rows[at + Row.RULES];
+    const cfa = this.frameAddress((rules >> RuleShift.CFA) & 15, rows[at + Row.CFA]);
+    if (cfa === undefined) return 'unknown';
+    const rip = this.saved((rules >> RuleShift.RIP) & 15, cfa, rows[at + Row.RIP], undefined);
+    const rsp = this.saved((rules >> RuleShift.RSP) & 15, cfa, rows[at + Row.RSP], cfa);
+    if (rip === undefined || rip === 0n || rsp === undefined) return 'end';
+    const signal = (rules & SIGNAL_FRAME) !== 0;
+    if (!signal && (rsp <= this.rsp || !this.followsCall(rip))) return 'end';
+    this.rbp = this.saved((rules >> RuleShift.RBP) & 15, cfa, rows[at + Row.RBP], this.rbp) ?? NOWHERE;
+    this.rsp = rsp;
+    this.rip = rip;
+    this.exact = signal;
+    return 'caller';
+  }
+
+  private frameAddress(from: number, offset: number): bigint | undefined {
+    switch (from) {
+      case CfaFrom.RSP:
+        return this.add(this.rsp, offset);
+      case CfaFrom.RBP:
+        return this.add(this.rbp, offset);
+      case CfaFrom.PLT:
+        return this.add(this.rsp, (this.rip & 15n) >= 11n ? 16 : 8);
+      case CfaFrom.RBP_MEMORY:
+        return this.read(this.add(this.rbp, offset), this.word);
+      default:
+        return undefined;
+    }
+  }
+
+  /** @param same what the register is where it was not saved */
+  private saved(from: number, cfa: bigint, offset: number, same: bigint | undefined): bigint | undefined {
+    switch (from) {
+      case RegisterFrom.SAME:
+        return same;
+      case RegisterFrom.CFA_MEMORY:
+        return this.read(this.add(cfa, offset), this.word);
+      case RegisterFrom.RBP_MEMORY:
+        return this.read(this.add(this.rbp, offset), this.word);
+      case RegisterFrom.CFA_VALUE:
+        return this.add(cfa, offset);
+      default:
+        return undefined;
+    }
+  }
+
+  private stepByFramePointer(): boolean {
+    const { word, rbp } = this;
+    if (rbp % BigInt(word) !== 0n) return false;
+    const caller = this.read(rbp, word);
+    const back = this.read(this.add(rbp, word), word);
+    if (caller === undefined || back === undefined || !this.followsCall(back)) return false;
+    this.rip = back;
+    this.rsp = this.add(rbp, 2 * word);
+    // A chain that does not go up ends with this frame.
+    this.rbp = caller > rbp && caller - rbp <= LARGEST_FRAME ? caller : NOWHERE;
+    this.exact = false;
+    return true;
+  }
+
+  private add(address: bigint, offset: number): bigint {
+    return BigInt.asUintN(this.word * 8, address + BigInt(offset));
   }
 
   /** Whether the instruction before `address` is a near call: E8 with its displacement, or FF /2 with any operand. */
@@ -65,8 +164,9 @@ export class StackWalker {
     return gpa === undefined || !this.memory.contains(gpa, 1) ? undefined : this.memory.read8(gpa);
   }
 
-  /** A word that lies in one page: frames are aligned. */
+  /** A word that lies in one page: those of a stack are aligned. */
   private read(linear: bigint, size: 4 | 8): bigint | undefined {
+    if (linear % PAGE > PAGE - BigInt(size)) return undefined;
     const gpa = this.translate(linear);
     if (gpa === undefined || !this.memory.contains(gpa, size)) return undefined;
     return size === 8 ? this.memory.read64(gpa) : BigInt(this.memory.read32(gpa));

@@ -200,3 +200,31 @@ describe.runIf((ACCELERATORS as readonly string[]).includes('wasm'))('the log of
     expect(exits.length).toBe(totals);
   });
 });
+
+onEachAccelerator('call stacks of code without frame pointers', accel => {
+  test('are those that call frame information tells', async () => {
+    const kernel = guestPath('frames.elf');
+    const { machine } = await record(accel, { kernel, recording: { stacks: 'all' } });
+    const functions = Symbols.fromElf(readFileSync(kernel));
+    const recording = machine.recording!;
+    const { points, stacks } = recording;
+    const counts = new Map<string, number>();
+    for (const { point, stack, count } of recording.stackTotals()) {
+      const names = stacks[stack].map(
+        (_, i) => functions.lookup(frameAddress(stacks[stack], i, points[point]))?.name ?? '?',
+      );
+      if (names[0] !== 'leaf' || points[point].site.reason !== 'pio') continue;
+      const path = names.slice(0, names.indexOf('kmain') + 1).join(' < ');
+      counts.set(path, (counts.get(path) ?? 0) + count);
+    }
+    const recursive = Array.from({ length: 6 }, () => 'recursive').join(' < ');
+    expect(Object.fromEntries(counts)).toEqual(
+      Object.fromEntries(
+        ['large', 'variable', 'aligned', 'many', recursive].map(by => [
+          `leaf < ${by} < with_decoy < kmain`,
+          N,
+        ]),
+      ),
+    );
+  });
+});

@@ -7,6 +7,7 @@ import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { RecordingOptions } from '../../profile/recording-options.js';
 import { RecordMemory } from '../../profile/record-memory.js';
 import { Recording } from '../../profile/recording.js';
+import { readUnwindTable } from '../../profile/unwind/elf-unwind.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
@@ -175,7 +176,7 @@ export class Machine {
       consoles: consoleSetups,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
-      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording) }),
+      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording, parts.image) }),
       ...(options.driverCheck && { driverCheck: options.driverCheck }),
       done: this.done[0].buffer,
     });
@@ -209,6 +210,7 @@ export class Machine {
     const networks = await connectNetworks(host, checked.networks, doorbell, accelerator.name);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, {
+      image: files.image,
       accelerator,
       interrupt,
       memory,
@@ -612,11 +614,15 @@ export class Machine {
 function recordingSetup(
   { stacks = 'sampled', lossless = false, samplePeriod = 0 }: RecordingOptions,
   { buffer }: Recording,
+  kernel: Uint8Array,
 ): RecordingSetup {
-  return { buffer, stacks, lossless, samplePeriod };
+  const unwind = stacks === 'none' ? undefined : readUnwindTable(kernel);
+  return { buffer, stacks, lossless, samplePeriod, ...(unwind && { unwind }) };
 }
 
 interface MachineParts {
+  /** The kernel's file. */
+  readonly image: Uint8Array;
   readonly accelerator: AcceleratorChoice;
   readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;

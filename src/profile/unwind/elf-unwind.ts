@@ -1,0 +1,84 @@
+import { ImageError } from '../../errors.js';
+import { Elf, isElf, type ElfSegment } from '../../vmm/boot/elf.js';
+import { ByteCursor } from '../symbols/byte-cursor.js';
+import { frameEntries, type FrameEntry, type FrameSection } from './frame-entries.js';
+import { compileUnwindTable, type UnwindTable } from './unwind-table.js';
+
+const SHT_NOBITS = 8;
+const SHF_COMPRESSED = 0x800n;
+const PT_GNU_EH_FRAME = 0x6474_e550;
+/** .eh_frame_hdr: version, encodings of the pointer, of the count, of the table; then the pointer (LSB 5, 10.6.2). */
+const HEADER_VERSION = 1;
+const PC_RELATIVE_SIGNED_32 = 0x1b;
+const POINTER_AT = 4;
+
+/**
+ * How the functions of an ELF file are left, by its .eh_frame, or by .debug_frame where it has only that.
+ * @returns `undefined` for a file that is not ELF, or has neither
+ */
+export function readUnwindTable(image: Uint8Array): UnwindTable | undefined {
+  if (!isElf(image)) return undefined;
+  try {
+    const elf = new Elf(image);
+    for (const section of frameSections(elf)) {
+      const table = compileUnwindTable(frameEntries(section), elf.header.class);
+      if (table) return table;
+    }
+    return undefined;
+  } catch (error) {
+    // Headers that lie may well be those of a kernel that boots: only its stacks are not known then.
+    if (error instanceof ImageError || error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** All entries of a file, for tests against others' readers. */
+export function* elfFrameEntries(image: Uint8Array): Generator<FrameEntry> {
+  const [section] = frameSections(new Elf(image));
+  if (section) yield* frameEntries(section);
+}
+
+function frameSections(elf: Elf): FrameSection[] {
+  const found: FrameSection[] = [];
+  for (const kind of ['.eh_frame', '.debug_frame'] as const) {
+    const section = elf.sections().find(({ name }) => name === kind);
+    if (!section || section.type === SHT_NOBITS || (section.flags & SHF_COMPRESSED) !== 0n) continue;
+    const { address } = section;
+    found.push({ kind, address, bytes: elf.sectionContents(section), class: elf.header.class });
+  }
+  if (!found.some(({ kind }) => kind === '.eh_frame')) {
+    const section = sectionByHeader(elf);
+    if (section) found.unshift(section);
+  }
+  return found;
+}
+
+/** Of a file without section headers: the program header tells where .eh_frame_hdr is, which tells where .eh_frame is. */
+function sectionByHeader(elf: Elf): FrameSection | undefined {
+  const header = elf.segments.find(({ type }) => type === PT_GNU_EH_FRAME);
+  if (!header) return undefined;
+  const cursor = new ByteCursor(elf.contents(header));
+  if (cursor.u8() !== HEADER_VERSION || cursor.u8() !== PC_RELATIVE_SIGNED_32) return undefined;
+  cursor.at = POINTER_AT;
+  const address = header.vaddr + BigInt(POINTER_AT) + BigInt(cursor.u32() | 0);
+  const segment = elf.loadable.find(candidate => contains(candidate, address));
+  if (!segment) return undefined;
+  // It ends with its terminator, somewhere in the segment.
+  const bytes = elf.contents(segment).subarray(Number(address - segment.vaddr));
+  return { kind: '.eh_frame', address, bytes: upToTerminator(bytes), class: elf.header.class };
+}
+
+function contains({ vaddr, fileSize }: ElfSegment, address: bigint): boolean {
+  return address >= vaddr && address - vaddr < BigInt(fileSize);
+}
+
+function upToTerminator(bytes: Uint8Array): Uint8Array {
+  const cursor = new ByteCursor(bytes);
+  while (cursor.rest >= 4) {
+    const length = cursor.u32();
+    if (length === 0) break;
+    if (length > cursor.rest) break;
+    cursor.at += length;
+  }
+  return bytes.subarray(0, cursor.at);
+}
