@@ -1,5 +1,6 @@
 import type { DriverFindings } from '../../conformance/driver/driver-watch.js';
 import { driverReport, type DriverRun } from '../../conformance/driver/driver-report.js';
+import { variantOf } from '../../conformance/driver/variants/index.js';
 import { VIRTIO_CLAUSES } from '../../conformance/clauses/virtio/index.js';
 import { loadDemangler } from '../../host/demangle.js';
 import { nodeHost } from '../../host/node-host.js';
@@ -27,6 +28,7 @@ export interface CheckRequest {
   readonly symbols: readonly string[];
 }
 
+const DEADLY_ENDS: readonly RunResult['reason'][] = ['panicked', 'halted', 'triple-fault', 'failed'];
 /** Ends at which a guest has done what it was to do. */
 const GOOD_ENDS: readonly RunResult['reason'][] = ['poweroff', 'reset', 'matched'];
 
@@ -71,10 +73,21 @@ async function runVariant(
   try {
     const result = await machine.run();
     const findings = await withSymbols(machine, await machine.driverFindings(), files);
-    return { run: { name: variant, end: endText(result), ok: endedWell(result) }, findings, provokes: [] };
+    const { hopeless = false, provokes = [] } = variantOf(variant);
+    const ok = hopeless ? lives(result) : endedWell(result);
+    return {
+      run: { name: variant, end: endText(result), ok },
+      findings,
+      provokes: provokes.map(id => `virtio/${id}`),
+    };
   } finally {
     hide();
   }
+}
+
+/** Whatever has become of its work, the guest has not gone down. */
+function lives({ reason }: RunResult): boolean {
+  return !DEADLY_ENDS.includes(reason);
 }
 
 function endedWell({ reason, code }: RunResult): boolean {

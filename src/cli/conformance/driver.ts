@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { PLAIN, variantNames } from '../../conformance/driver/variants/names.js';
+import { isVariant, PLAIN, VARIANT_NAMES } from '../../conformance/driver/variants/names.js';
 import { ConfigError } from '../../errors.js';
 import { gather, parsePath } from '../parse.js';
 import { planMachine, runOptions, type RunFlags } from '../run.js';
@@ -17,9 +17,7 @@ powers off, resets the machine, exits with 0, or prints what --exit-on waits for
 The guest's serial port goes nowhere unless --serial says where.
 
 Variants are devices that behave in other ways that the specification allows, or that lie; each is a run of its own:
-${variantNames()
-  .join(', ')
-  .replace(/(.{1,110})(?:, |$)/g, '  $1\n')}
+${VARIANT_NAMES.join(', ').replace(/(.{1,110})(?:, |$)/g, '  $1\n')}
 Exit status: 0 when all clauses passed or are in the baseline, 1 when one failed or a run did not end well, 2 for bad input.`;
 
 /** @param kernelArguments what follows `--` */
@@ -66,13 +64,12 @@ async function check(
 
 /** The plain run first. @throws ConfigError for a name that no variant has */
 function chosenVariants(wanted: readonly string[]): readonly string[] {
-  const known = variantNames();
-  const unknown = wanted.find(name => name !== 'all' && name !== PLAIN && !known.includes(name));
+  const unknown = wanted.find(name => name !== 'all' && name !== PLAIN && !isVariant(name));
   if (unknown !== undefined) {
-    throw new ConfigError(`there is no variant '${unknown}': take one of all, ${known.join(', ')}`, {
+    throw new ConfigError(`there is no variant '${unknown}': tsvmm conformance driver --help lists them`, {
       unknown,
     });
   }
-  const chosen = wanted.includes('all') ? known : wanted;
+  const chosen = wanted.includes('all') ? VARIANT_NAMES : wanted;
   return [...new Set([PLAIN, ...chosen])];
 }

@@ -19,6 +19,7 @@ export interface DriverEvents {
   featuresRead?(word: number): void;
   /** @param before whether FEATURES_OK was set */
   featuresWritten?(word: number, value: number, agreed: boolean): void;
+  generationRead?(): void;
   configRead?(offset: number, size: AccessSize): void;
   configWritten?(offset: number, size: AccessSize, value: number): void;
   queueSizeWritten?(index: number, size: number): void;

@@ -2,6 +2,8 @@ import type { Clock } from '../../vmm/clock.js';
 import { VIRTIO_CLAUSES } from '../clauses/virtio/index.js';
 import type { DriverCheck } from './driver-check.js';
 import { Judge, type ClauseFindings, type GuestPlace } from './judge.js';
+import { variantOf } from './variants/index.js';
+import type { Variant } from './variants/variant.js';
 import { WatchedDevice } from './watched-device.js';
 
 /** What there was to watch: which clauses apply. */
@@ -12,6 +14,7 @@ export interface WatchedSummary {
   readonly transport: 'pci' | 'mmio';
   /** A driver has got as far as to DRIVER_OK. */
   readonly driven: boolean;
+  /** What the device could not go on with. */
   readonly violations: readonly string[];
 }
 
@@ -25,16 +28,18 @@ export interface DriverFindings {
 export class DriverWatch {
   private readonly devices: WatchedDevice[] = [];
   private readonly judge: Judge;
+  private readonly variant: Variant;
 
   /**
    * @param check what of the drivers is checked, and how devices behave
    * @param place where the guest is, which means something while it is in an access
    */
   constructor(
-    readonly check: DriverCheck,
+    check: DriverCheck,
     private readonly clock: Clock,
     place: () => GuestPlace,
   ) {
+    this.variant = variantOf(check.variant);
     this.judge = new Judge(
       VIRTIO_CLAUSES.filter(({ party }) => party === 'driver'),
       () => (this.devices.some(({ accessing }) => accessing) ? place() : undefined),
@@ -43,7 +48,7 @@ export class DriverWatch {
 
   /** Somebody who watches the device that is called `name`. */
   observer(name: string): WatchedDevice {
-    const device = new WatchedDevice(name, this.judge, this.clock);
+    const device = new WatchedDevice(name, this.judge, this.clock, this.variant);
     this.devices.push(device);
     return device;
   }

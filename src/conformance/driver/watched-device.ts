@@ -5,7 +5,7 @@ import { MAX_SEGMENTS } from '../../devices/virtio/queue/chain.js';
 import type { QueueOptions, Virtqueue } from '../../devices/virtio/queue/virtqueue.js';
 import { Status } from '../../devices/virtio/status.js';
 import { VirtioMmio } from '../../devices/virtio/transport/mmio.js';
-import { VirtioPci } from '../../devices/virtio/transport/pci.js';
+import { VirtioPci, type VirtioPciOptions } from '../../devices/virtio/transport/pci.js';
 import type { AccessSize, BusTarget } from '../../vmm/device.js';
 import type { Clock, Timer } from '../../vmm/clock.js';
 import type { MemoryBytes } from '../report/report.js';
@@ -14,11 +14,18 @@ import type { ExposedChain } from './exposed-chain.js';
 import { History } from './history.js';
 import type { Judge } from './judge.js';
 import { deviceRules, transportRules } from './rules/index.js';
+import type { Variant, VariantDevice } from './variants/variant.js';
+import { VirtioBlk } from '../../devices/virtio/blk/blk.js';
+import type { DeviceType } from '../../devices/virtio/device-type.js';
 import type { TransportRules } from './transport-rules.js';
 import { WatchedQueue, type QueueListener } from './watched-queue.js';
 
 /** How often a working device is looked at, in ns of virtual time, for what does not happen. */
 const SAMPLE_NS = 100_000_000;
+/** A look that comes later than this does not count. */
+const LATE_NS = 20_000_000;
+/** Descriptors of a disk's request besides its data. */
+const EXTRA_SEGMENTS = 2;
 
 /** How the driver reached the device: what of the specification applies. */
 export type Interface = 'modern' | 'legacy';
@@ -38,15 +45,31 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   private transportRules!: TransportRules;
   private readonly now: () => number;
   private readonly sampler: Timer;
+  private sampleDue = 0;
 
   constructor(
     readonly name: string,
     private readonly judge: Judge,
     private readonly clock: Clock,
+    private readonly variant: Variant,
   ) {
     this.now = () => clock.now();
     this.history = new History(this.now);
     this.sampler = clock.timer(() => this.sample());
+  }
+
+  /** What the variant makes of a device that is to be built. @param hidden feature bits that it goes without anyway */
+  shape(type: DeviceType, hidden: bigint): Partial<VirtioPciOptions> {
+    const { variant } = this;
+    const { queueSize, vectors, extra, required } = variant;
+    if (queueSize) resizeQueues(type, queueSize);
+    return {
+      hidden: hidden | (variant.hidden?.(type) ?? 0n),
+      ...(extra !== undefined && { extra }),
+      ...(required !== undefined && { required }),
+      ...(variant.interface && { interface: variant.interface }),
+      ...(vectors !== undefined && { vectors: Math.min(vectors, type.queueSizes.length + 1) }),
+    };
   }
 
   /** The device is built. */
@@ -55,6 +78,7 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     const ofTransport = transportRules(this, transport);
     this.transportRules = ofTransport;
     this.rules = [...deviceRules(this), ofTransport];
+    this.variant.prepare?.(this.variantDevice);
   }
 
   get device(): VirtioDevice {
@@ -155,7 +179,8 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     const watched = new WatchedQueue(index, queue, options, this, this.now);
     this.queues[index] = watched;
     this.tell('queueOpened', watched);
-    this.sampler.arm(this.clock.now() + SAMPLE_NS);
+    this.variant.queue?.(queue, index, this.variantDevice);
+    this.armSampler();
   }
 
   configChanged(): void {
@@ -227,6 +252,15 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     for (const queue of this.queues) queue?.compare();
   }
 
+  private get variantDevice(): VariantDevice {
+    return { transport: this.transport, type: this.device.type, clock: this.clock };
+  }
+
+  private armSampler(): void {
+    this.sampleDue = this.clock.now() + SAMPLE_NS;
+    this.sampler.arm(this.sampleDue);
+  }
+
   private enter(area: RegisterArea): void {
     this.accessing = true;
     if (area === 'pci-legacy') this.cameBy = 'legacy';
@@ -234,11 +268,21 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   }
 
   private sample(): void {
+    const late = this.clock.now() - this.sampleDue > LATE_NS;
+    this.armSampler();
+    // A host that has other things to do has kept the guest from its own.
+    if (late) return;
     for (const queue of this.queues) {
       queue?.look();
       queue?.compare();
     }
     this.tell('sampled');
-    this.sampler.arm(this.clock.now() + SAMPLE_NS);
   }
+}
+
+/** Before the device is built: what follows from the size of its queues follows. */
+function resizeQueues(type: DeviceType, queueSize: (size: number) => number): void {
+  const queueSizes = type.queueSizes.map(queueSize);
+  const segments = type instanceof VirtioBlk ? { maxSegments: queueSizes[0] - EXTRA_SEGMENTS } : {};
+  Object.assign(type, { queueSizes, ...segments });
 }

@@ -43,6 +43,10 @@ export interface VirtioDeviceOptions {
   readonly clock: Clock;
   /** Feature bits that it is to go without. */
   readonly hidden?: bigint;
+  /** Feature bits that it offers besides, and does nothing about. */
+  readonly extra?: bigint;
+  /** Feature bits without which it does not work: FEATURES_OK does not stay then (2.2.2). */
+  readonly required?: bigint;
   /** Who watches the driver, in conformance runs. */
   readonly observer?: VirtioObserver | undefined;
 }
@@ -81,6 +85,8 @@ export class VirtioDevice implements DeviceHost {
   readonly type: DeviceType;
   readonly memory: GuestMemory;
   private readonly hidden: bigint;
+  private readonly extra: bigint;
+  private readonly required: bigint;
   readonly queues: QueueSetup[];
   readonly violations: Violation[] = [];
   private readonly rings: (Virtqueue | undefined)[];
@@ -97,12 +103,14 @@ export class VirtioDevice implements DeviceHost {
   private readonly unfinished = new Set<number>();
 
   constructor(
-    { type, memory, clock, hidden = 0n, observer }: VirtioDeviceOptions,
+    { type, memory, clock, hidden = 0n, extra = 0n, required = 0n, observer }: VirtioDeviceOptions,
     private readonly interrupts: DriverInterrupts,
   ) {
     this.type = type;
     this.memory = memory;
     this.hidden = hidden;
+    this.extra = extra;
+    this.required = required;
     this.observer = observer;
     this.clock = clock;
     this.turn = clock.timer(() => this.finishTurns());
@@ -113,7 +121,7 @@ export class VirtioDevice implements DeviceHost {
 
   /** What a driver of the legacy interface, or of the modern one, is offered. */
   offered(legacy: boolean): bigint {
-    const all = (this.type.features | RING_FEATURES) & ~this.hidden;
+    const all = ((this.type.features | RING_FEATURES) & ~this.hidden) | this.extra;
     return legacy ? all & ~Feature.VERSION_1 & 0xffff_ffffn : all & ~LEGACY_ONLY_FEATURES;
   }
 
@@ -295,7 +303,8 @@ export class VirtioDevice implements DeviceHost {
   }
 
   private acceptsFeatures(): boolean {
-    return (this.driverFeatures & ~this.offered(this.legacy)) === 0n;
+    const { driverFeatures, required } = this;
+    return (driverFeatures & ~this.offered(this.legacy)) === 0n && (required & ~driverFeatures) === 0n;
   }
 
   private start(): void {

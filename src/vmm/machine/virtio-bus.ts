@@ -24,14 +24,19 @@ export function addVirtio(
 ): void {
   const { memory, clock, watch } = board;
   const observer = watch?.observer(name);
-  const options = { name, type, memory, clock, hidden, observer };
+  const options = { name, type, memory, clock, hidden, observer, ...observer?.shape(type, hidden) };
   if (isMmio(kind)) {
     const { base, gsi } = board.takeMmioSlot();
-    const device = new VirtioMmio({ ...options, base, irq: board.irq(gsi), version: kind === 'mmio' ? 2 : 1 });
+    const device = new VirtioMmio({
+      ...options,
+      base,
+      irq: board.irq(gsi),
+      version: kind === 'mmio' ? 2 : 1,
+    });
     observer?.attach(device);
     board.add(device);
   } else {
-    const device = new VirtioPci({ ...options, host: board, interface: kind });
+    const device = new VirtioPci({ interface: kind, ...options, host: board });
     observer?.attach(device);
     board.addPci(device);
   }

@@ -76,11 +76,34 @@ export function hasOwnWidth({ offset, width }: ConfigField, at: number, size: Ac
 
 /** The device's configuration space (virtio 1.4, 2.5). */
 export class ConfigSpaceRules implements DriverEvents {
+  /** The generation was read, and no field of 64 bits since; such a field was read since. */
+  private before = false;
+  private wide: string | undefined;
+
   constructor(private readonly watched: WatchedDevice) {}
+
+  reset(): void {
+    this.before = false;
+    this.wide = undefined;
+  }
+
+  generationRead(): void {
+    if (this.wide !== undefined) this.judgeGeneration(this.before, 'reads the generation only behind it');
+    this.before = true;
+  }
+
+  statusWritten(): void {
+    if (this.wide !== undefined) this.judgeGeneration(false, 'does not read the generation behind it');
+  }
+
+  notified(): void {
+    this.statusWritten();
+  }
 
   configRead(offset: number): void {
     const { watched } = this;
     const entry = configField(watched.device.type.id, offset);
+    if (entry?.width === 8 && watched.via === 'modern') this.wide = entry.name;
     if (entry?.needs === undefined) return;
     const { name, needs } = entry;
     watched.check(
@@ -88,5 +111,12 @@ export class ConfigSpaceRules implements DriverEvents {
       has(watched.offered, needs),
       () => `it reads ${name}, whose feature is not offered`,
     );
+  }
+
+  private judgeGeneration(ok: boolean, how: string): void {
+    const { wide } = this;
+    this.wide = undefined;
+    this.before = false;
+    this.watched.check('2.5.1/generation', ok, () => `it reads ${wide}, of 64 bits, and ${how}`);
   }
 }

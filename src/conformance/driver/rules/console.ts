@@ -9,7 +9,7 @@ import type { WatchedQueue } from '../watched-queue.js';
 const CONTROL_RECEIVE = 2;
 const CONTROL_TRANSMIT = 3;
 /** Looks in a row at which something is still to be done, before it counts as forgotten. */
-const PATIENCE = 3;
+const PATIENCE = 10;
 
 /** Console devices (virtio 1.4, 5.3). */
 export class ConsoleRules implements DriverEvents {

@@ -82,7 +82,7 @@ const AREAS: readonly (readonly [offset: number, part: keyof QueueAreas])[] = [
 /** Bits of InterruptStatus. */
 const KNOWN_INTERRUPTS = 3;
 /** Looks in a row at which an interrupt waits for its acknowledgement, before it counts as forgotten. */
-const PATIENCE = 3;
+const PATIENCE = 10;
 
 /** Virtio over MMIO (virtio 1.4, 4.2). */
 export class MmioRules implements TransportRules, DriverEvents {
@@ -126,6 +126,9 @@ export class MmioRules implements TransportRules, DriverEvents {
       case R.QUEUE_READY:
         this.readBack(mmio.queueSel, true);
         watched.tell('queueResetRead', mmio.queueSel);
+        break;
+      case R.CONFIG_GENERATION:
+        watched.tell('generationRead');
         break;
       case R.QUEUE_RESET:
         watched.tell('queueResetRead', mmio.queueSel);

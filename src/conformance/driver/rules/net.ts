@@ -22,7 +22,7 @@ const GUEST_HDRLEN = 1n << 59n;
 const STATUS_FIELD = 6;
 const MAC_FIELD_END = 6;
 /** Looks in a row at which something is still to be done, before it counts as forgotten. */
-const PATIENCE = 3;
+const PATIENCE = 10;
 
 /** Network devices (virtio 1.4, 5.1). */
 export class NetRules implements DriverEvents {

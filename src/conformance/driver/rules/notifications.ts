@@ -4,7 +4,7 @@ import type { WatchedDevice } from '../watched-device.js';
 import type { WatchedQueue } from '../watched-queue.js';
 
 /** Looks at a queue in which a buffer waits for a notification, before it counts as forgotten. */
-const PATIENCE = 3;
+const PATIENCE = 10;
 const NO_NOTIFY = 1;
 
 /** What is remembered of one split queue. */

@@ -5,20 +5,20 @@ import type { DriverEvents } from '../driver-events.js';
 import type { ExposedChain } from '../exposed-chain.js';
 import type { WatchedDevice } from '../watched-device.js';
 import type { WatchedQueue } from '../watched-queue.js';
-import { readableFirst } from './split-ring.js';
+import { NO_QUEUE, readableFirst } from './split-ring.js';
 
 /** Packed virtqueues (virtio 1.4, 2.8). */
 export class PackedRingRules implements DriverEvents {
   constructor(private readonly watched: WatchedDevice) {}
 
-  queueOpened(queue: WatchedQueue): void {
-    if (!queue.packed) return;
-    const { descriptors, driver, device } = queue.areas;
+  queueEnabled(index: number): void {
+    const { device } = this.watched;
+    if (!device.packed) return;
+    const { descriptors, driver, device: events } = device.queues[index] ?? NO_QUEUE;
     this.watched.check(
       '2.8.11/alignment',
-      descriptors % 16 === 0 && driver % 4 === 0 && device % 4 === 0,
-      () => `its parts are at ${hex(descriptors)}, ${hex(driver)} and ${hex(device)}`,
-      queue.index,
+      descriptors % 16 === 0 && driver % 4 === 0 && events % 4 === 0,
+      () => `the parts of queue ${index} are at ${hex(descriptors)}, ${hex(driver)} and ${hex(events)}`,
     );
   }
 

@@ -93,6 +93,9 @@ export class PciRules implements TransportRules {
       case Field.DEVICE_FEATURE:
         watched.tell('featuresRead', pci.deviceFeatureSelect);
         break;
+      case Field.CONFIG_GENERATION:
+        watched.tell('generationRead');
+        break;
       case Field.QUEUE_RESET:
       case Field.QUEUE_ENABLE:
         watched.tell('queueResetRead', pci.queueSelect);

@@ -10,20 +10,26 @@ import type { WatchedQueue } from '../watched-queue.js';
 const MANY_DESCRIPTORS = 16;
 const MAX_CHAIN_BYTES = 2 ** 32;
 const NO_INTERRUPT = 1;
+/** What the driver selected and does not exist. */
+export const NO_QUEUE = { descriptors: 0, driver: 0, device: 0 };
 
 /** Split virtqueues (virtio 1.4, 2.7). */
 export class SplitRingRules implements DriverEvents {
   constructor(private readonly watched: WatchedDevice) {}
 
+  queueEnabled(index: number): void {
+    const { device } = this.watched;
+    if (device.packed) return;
+    const { descriptors, driver, device: used } = device.queues[index] ?? NO_QUEUE;
+    this.watched.check(
+      '2.7.1/alignment',
+      descriptors % 16 === 0 && driver % 2 === 0 && used % 4 === 0,
+      () => `the parts of queue ${index} are at ${hex(descriptors)}, ${hex(driver)} and ${hex(used)}`,
+    );
+  }
+
   queueOpened(queue: WatchedQueue): void {
     if (queue.packed) return;
-    const { descriptors, driver, device } = queue.areas;
-    this.check(
-      '2.7.1/alignment',
-      descriptors % 16 === 0 && driver % 2 === 0 && device % 4 === 0,
-      () => `its parts are at ${hex(descriptors)}, ${hex(driver)} and ${hex(device)}`,
-      queue,
-    );
     const flags = queue.usedFlags;
     this.check('2.7.10.1/used-flags-init', flags === 0, () => `flags of the used ring are ${flags}`, queue);
     this.checkFlags(queue);

@@ -13,6 +13,9 @@ export class StatusRules implements DriverEvents {
   /** After FEATURES_OK, the driver has read whether it has stayed. */
   private agreementRead = false;
   private queueBeforeFeatures = false;
+  /** FEATURES_OK was written; and read, when it had not stayed. */
+  private agreementAsked = false;
+  private refused = false;
 
   constructor(private readonly watched: WatchedDevice) {}
 
@@ -22,6 +25,8 @@ export class StatusRules implements DriverEvents {
     if (watched.queues.some(queue => queue !== undefined && queue.outstanding > 0)) {
       watched.check('3.3.1/reset-before-removal', true, () => '');
     }
+    if (this.refused) this.judgeRefused(false);
+    this.agreementAsked = false;
     this.wasReset = true;
     this.resetSeen = false;
     this.failed = false;
@@ -32,6 +37,7 @@ export class StatusRules implements DriverEvents {
   statusRead(value: number): void {
     if (value === 0 && !this.resetSeen) this.sawReset(true);
     if (value & Status.FEATURES_OK) this.agreementRead = true;
+    else if (this.agreementAsked) this.refused = true;
   }
 
   featuresWritten(word: number, value: number, agreed: boolean): void {
@@ -99,7 +105,11 @@ export class StatusRules implements DriverEvents {
         watched.check('2.1.1/reset-after-failed', false, () => `it writes status ${hex(value)}`);
       this.goesOn();
     }
-    if (value & Status.FAILED) this.failed = true;
+    if (value & Status.FAILED) {
+      this.failed = true;
+      if (this.refused) this.judgeRefused(true);
+    }
+    if (set & Status.FEATURES_OK) this.agreementAsked = true;
     if (set & Status.ACKNOWLEDGE && !this.wasReset && watched.via === 'modern') {
       this.order('it sets ACKNOWLEDGE without a reset before');
     }
@@ -110,8 +120,27 @@ export class StatusRules implements DriverEvents {
     if (set & Status.DRIVER_OK) this.ready(value);
   }
 
+  /** What the driver does after the device has refused its features. */
+  private judgeRefused(failed: boolean): void {
+    this.refused = false;
+    this.watched.check(
+      '3.1.1/failed',
+      failed,
+      () => 'it does not set FAILED after FEATURES_OK has not stayed',
+    );
+    this.watched.check('3.1.1/stops-when-failed', true, () => '');
+  }
+
   private ready(value: number): void {
     const { watched } = this;
+    if (this.refused) {
+      this.refused = false;
+      watched.check(
+        '3.1.1/stops-when-failed',
+        false,
+        () => 'it sets DRIVER_OK after FEATURES_OK has not stayed',
+      );
+    }
     const modern = watched.via === 'modern';
     const steps = Status.ACKNOWLEDGE | Status.DRIVER | (modern ? Status.FEATURES_OK : 0);
     watched.check(

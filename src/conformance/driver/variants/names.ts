@@ -1,7 +1,45 @@
 /** The run without any variant. */
 export const PLAIN = 'plain';
 
-/** Every variant's name. */
-export function variantNames(): readonly string[] {
-  return [];
+const PAIRWISE = Array.from({ length: 10 }, (_, row) => `features-${row}` as const);
+
+/** Every variant's name, as `--variant` takes it. */
+export const VARIANT_NAMES = [
+  'split-ring',
+  'packed-ring-only',
+  'modern-only',
+  'legacy-only',
+  'no-msix',
+  'few-vectors',
+  'no-event-index',
+  'no-indirect',
+  'out-of-order',
+  'delayed-used',
+  'stalls',
+  'spurious-interrupts',
+  'coalesced-interrupts',
+  'tiny-queues',
+  'huge-queues',
+  'needs-reset',
+  'config-changes',
+  'device-errors',
+  'short-writes',
+  'polling-device',
+  'reserved-features',
+  'access-platform',
+  'order-platform',
+  'notif-config-data',
+  'odd-capabilities',
+  'odd-revision',
+  'no-mac',
+  'announce',
+  'bad-used-id',
+  'impossible-length',
+  ...PAIRWISE,
+] as const;
+
+export type VariantName = (typeof VARIANT_NAMES)[number];
+
+export function isVariant(name: string): name is VariantName {
+  return (VARIANT_NAMES as readonly string[]).includes(name);
 }

@@ -1,0 +1,127 @@
+import type { Chain } from '../../../devices/virtio/queue/chain.js';
+import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
+import { VirtioBlk } from '../../../devices/virtio/blk/blk.js';
+import { RequestStatus } from '../../../devices/virtio/blk/requests.js';
+import { VirtioRng } from '../../../devices/virtio/rng.js';
+import type { Variant, VariantDevice } from './variant.js';
+
+const MS = 1_000_000;
+/** Buffers that are given back together at most, and how long one waits for the others. */
+const BATCH = 4;
+const BATCH_NS = MS;
+const STALL_EVERY = 25;
+const STALL_NS = 300 * MS;
+const FAIL_EVERY = 7;
+/** Buffers that a device serves well before it misbehaves: the driver has started by then. */
+const GOOD_BUFFERS = 20;
+const NO_SUCH_ID = 0x7ff1;
+const IMPOSSIBLE_LENGTH = 0xffff_fff0;
+
+interface Held {
+  readonly chain: Chain;
+  readonly written: number;
+}
+
+/**
+ * Keeps buffers that the device gives back until a few have come or some time has passed.
+ * @param order in which they are given back
+ */
+function holdBack(
+  queue: Virtqueue,
+  index: number,
+  { transport, clock }: VariantDevice,
+  order: (held: Held[]) => Held[],
+): void {
+  const push = queue.push.bind(queue);
+  let held: Held[] = [];
+  const release = (): void => {
+    const all = order(held);
+    held = [];
+    if (transport.device.queue(index) !== queue) return;
+    for (const { chain, written } of all) push(chain, written);
+    transport.device.signal(index);
+  };
+  const timer = clock.timer(release);
+  queue.push = (chain, written) => {
+    held.push({ chain, written });
+    if (held.length >= BATCH) timer.arm(clock.now());
+    else if (held.length === 1) timer.arm(clock.now() + BATCH_NS);
+  };
+}
+
+/** Calls `change` with every `n`th buffer before it is given back. */
+function everyNth(queue: Virtqueue, n: number, change: (chain: Chain, written: number) => number): void {
+  const push = queue.push.bind(queue);
+  let count = 0;
+  queue.push = (chain, written) => push(chain, ++count % n === 0 ? change(chain, written) : written);
+}
+
+/** Variants of when and how buffers are given back. */
+export const COMPLETIONS = {
+  'out-of-order': {
+    what: 'buffers are given back in batches, the last one first',
+    queue: (queue, index, device) => holdBack(queue, index, device, held => held.reverse()),
+  },
+  'delayed-used': {
+    what: 'buffers are given back in batches, a millisecond late',
+    queue: (queue, index, device) => holdBack(queue, index, device, held => held),
+  },
+  stalls: {
+    what: 'every 25th buffer takes 300 ms',
+    queue: (queue, index, { transport, clock }) => {
+      const push = queue.push.bind(queue);
+      let count = 0;
+      queue.push = (chain, written) => {
+        if (++count % STALL_EVERY !== 0) {
+          push(chain, written);
+          return;
+        }
+        const timer = clock.timer(() => {
+          if (transport.device.queue(index) !== queue) return;
+          push(chain, written);
+          transport.device.signal(index);
+        });
+        timer.arm(clock.now() + STALL_NS);
+      };
+    },
+  },
+  'device-errors': {
+    what: 'every 7th request of a disk fails',
+    hopeless: true,
+    queue: (queue, _index, { type }) => {
+      if (!(type instanceof VirtioBlk)) return;
+      everyNth(queue, FAIL_EVERY, (chain, written) => {
+        if (chain.writableBytes > 0) chain.write8(chain.writableBytes - 1, RequestStatus.IOERR);
+        return written;
+      });
+    },
+  },
+  'short-writes': {
+    what: 'entropy comes in single bytes, whatever the buffer',
+    provokes: ['5.4.6.1/length', '2.7.8.2/beyond-len'],
+    queue: (queue, _index, { type }) => {
+      if (type instanceof VirtioRng) everyNth(queue, 1, (_chain, written) => Math.min(1, written));
+    },
+  },
+  'bad-used-id': {
+    what: 'a used element names a buffer that the driver never exposed',
+    hopeless: true,
+    queue: queue => {
+      const push = queue.push.bind(queue);
+      let count = 0;
+      queue.push = (chain, written) => {
+        if (++count === GOOD_BUFFERS) chain.id = NO_SUCH_ID;
+        push(chain, written);
+      };
+    },
+  },
+  'impossible-length': {
+    what: 'used lengths exceed their buffers',
+    hopeless: true,
+    queue: queue => {
+      const push = queue.push.bind(queue);
+      let count = 0;
+      queue.push = (chain, written) => push(chain, ++count > GOOD_BUFFERS ? IMPOSSIBLE_LENGTH : written);
+    },
+  },
+} as const satisfies Readonly<Record<string, Variant>>;

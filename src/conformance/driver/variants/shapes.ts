@@ -1,0 +1,151 @@
+import { VirtioBlk } from '../../../devices/virtio/blk/blk.js';
+import { VirtioNet } from '../../../devices/virtio/net/net.js';
+import { Status } from '../../../devices/virtio/status.js';
+import { VirtioPci } from '../../../devices/virtio/transport/pci.js';
+import type { ConfigSpace } from '../../../devices/pci/config-space.js';
+import type { Variant } from './variant.js';
+
+const CAPABILITIES_POINTER = 0x34;
+const REVISION_ID = 0x08;
+const MSIX = 0x11;
+const VENDOR_SPECIFIC = 0x09;
+const LONG_CAPABILITY = 24;
+const RESERVED_TYPE = 0x7f;
+const RESERVED_BAR = 7;
+const COMMON_CONFIGURATION = 1;
+
+const MS = 1_000_000;
+const TINY = 4;
+const HUGE = 1024;
+const READS_A_CHANGE = 3;
+const MAX_CHANGES = 12;
+const ANNOUNCE_NS = 500 * MS;
+const BUFFERS_BEFORE_RESET = 40;
+
+/** Takes the MSI-X capability out of the list. */
+function withoutMsix(config: ConfigSpace): void {
+  let link = CAPABILITIES_POINTER;
+  for (let at = config.get(link, 1); at !== 0; link = at + 1, at = config.get(link, 1)) {
+    if (config.get(at, 1) !== MSIX) continue;
+    config.preset(link, 1, config.get(at + 1, 1));
+    return;
+  }
+}
+
+/** Puts a vendor-specific capability in front of all others. */
+function addFirst(config: ConfigSpace, name: string, type: number, bar: number): void {
+  const first = config.get(CAPABILITIES_POINTER, 1);
+  const base = config.addCapability(name, VENDOR_SPECIFIC, LONG_CAPABILITY, () => [
+    { name: `${name}_LENGTH`, offset: 2, width: 1, value: LONG_CAPABILITY },
+    { name: `${name}_TYPE`, offset: 3, width: 1, value: type },
+    { name: `${name}_BAR`, offset: 4, width: 1, value: bar },
+  ]);
+  unlink(config, base);
+  config.preset(base + 1, 1, first);
+  config.preset(CAPABILITIES_POINTER, 1, base);
+}
+
+/** The last capability leads nowhere again. */
+function unlink(config: ConfigSpace, last: number): void {
+  for (let at = config.get(CAPABILITIES_POINTER, 1); at !== 0; at = config.get(at + 1, 1)) {
+    if (config.get(at + 1, 1) === last) config.preset(at + 1, 1, 0);
+  }
+}
+
+/** Variants of what devices look like, and of what becomes of them. */
+export const SHAPES = {
+  'modern-only': {
+    what: 'the interface of version 1 alone',
+    provokes: ['4.1.2.1/match-modern', '4.1.4.1/long-structure', '2.5.1/no-size-limit', '2.5.1/large-enough'],
+    interface: 'modern',
+  },
+  'legacy-only': {
+    what: 'the legacy interface alone',
+    provokes: ['4.1.2.1/match-transitional'],
+    interface: 'legacy',
+  },
+  'no-msix': {
+    what: 'one interrupt line for everything',
+    provokes: ['4.1.5.1.2.2/any-table-size', '4.1.5.4.2/shared-interrupt'],
+    prepare: ({ transport }) => {
+      if (transport instanceof VirtioPci) withoutMsix(transport.config);
+    },
+  },
+  'few-vectors': {
+    what: 'two MSI-X vectors, whatever the number of queues',
+    provokes: ['4.1.5.1.2.2/any-table-size'],
+    vectors: 2,
+  },
+  'tiny-queues': { what: 'queues of 4 entries', queueSize: () => TINY },
+  'huge-queues': { what: 'queues of 1024 entries', queueSize: size => Math.max(size, HUGE) },
+  'odd-revision': {
+    what: 'a PCI revision that is neither 0 nor 1',
+    provokes: ['4.1.2.1/any-revision'],
+    interface: 'modern',
+    prepare: ({ transport }) => {
+      if (transport instanceof VirtioPci) transport.config.preset(REVISION_ID, 1, 0x5a);
+    },
+  },
+  'odd-capabilities': {
+    what: 'capabilities of reserved types, with reserved BARs, and longer than they need be',
+    provokes: ['4.1.4.1/reserved-type', '4.1.4.1/long-capability', '4.1.4.1/reserved-bar'],
+    interface: 'modern',
+    prepare: ({ transport }) => {
+      if (!(transport instanceof VirtioPci)) return;
+      addFirst(transport.config, 'ODD_TYPE', RESERVED_TYPE, 4);
+      addFirst(transport.config, 'ODD_BAR', COMMON_CONFIGURATION, RESERVED_BAR);
+    },
+  },
+  'needs-reset': {
+    what: 'DEVICE_NEEDS_RESET after 40 buffers',
+    provokes: ['2.1.1/needs-reset'],
+    hopeless: true,
+    queue: (queue, _index, { transport }) => {
+      const pop = queue.pop.bind(queue);
+      let count = 0;
+      queue.pop = () => {
+        if (count > BUFFERS_BEFORE_RESET) return undefined;
+        if (++count > BUFFERS_BEFORE_RESET) {
+          transport.device.status |= Status.DEVICE_NEEDS_RESET;
+          transport.configInterrupt();
+          return undefined;
+        }
+        return pop();
+      };
+    },
+  },
+  'config-changes': {
+    what: 'the configuration changes while it is read',
+    provokes: ['5.2.6.1/capacity-again', '5.1.4.2/speed-again'],
+    prepare: ({ transport, type }) => {
+      if (!(type instanceof VirtioBlk || type instanceof VirtioNet)) return;
+      const read = type.config.read.bind(type.config);
+      let reads = 0;
+      let changes = 0;
+      type.config.read = (offset, size) => {
+        const value = read(offset, size);
+        if (++reads % READS_A_CHANGE === 0 && changes < MAX_CHANGES) {
+          changes++;
+          transport.device.configChanged();
+        }
+        return value;
+      };
+    },
+  },
+  announce: {
+    what: 'network cards ask their drivers to announce themselves',
+    provokes: ['5.1.9.5.4.1/announces'],
+    prepare: ({ transport, type, clock }) => {
+      if (!(type instanceof VirtioNet)) return;
+      const timer = clock.timer(() => {
+        if (!(transport.device.status & Status.DRIVER_OK)) {
+          timer.arm(clock.now() + ANNOUNCE_NS);
+          return;
+        }
+        type.announcing = true;
+        transport.device.configChanged();
+      });
+      timer.arm(ANNOUNCE_NS);
+    },
+  },
+} as const satisfies Readonly<Record<string, Variant>>;
