@@ -93,9 +93,9 @@ static void open_port(unsigned id)
 static void check_size(const uint8_t *size)
 {
   check_begin("size", true);
-  put_dec(size[2] | (unsigned)size[3] << 8);
-  put_str("x");
   put_dec(size[0] | (unsigned)size[1] << 8);
+  put_str("x");
+  put_dec(size[2] | (unsigned)size[3] << 8);
   check_end();
 }
 
