@@ -35,6 +35,7 @@ Environment:
   TSVMM_CACHE          cache folder (default: .cache in the repository)
   TSVMM_KVM_COMMAND    command line to run instead of the test runner
   TSVMM_OSV_KERNEL     OSv's kernel.elf, for the tests that boot it
+  TSVMM_OSV_FILES      folder with OSv's kernels and disks, for the tests of its devices: see docs/booting-osv.md
 `;
 
 /** Variables that the command sees as they are here. */

@@ -6,6 +6,7 @@ import { debianKernel, kernelModules } from './debian-kernel.js';
 import { HarnessError } from './errors.js';
 import { linuxGuest } from './linux-guest.js';
 import { packageClosure } from './node-modules.js';
+import { osvFiles } from './osv-files.js';
 import { run } from './process.js';
 import { REPOSITORY } from './repository.js';
 import { findTool, staticBusybox } from './tools.js';
@@ -14,6 +15,7 @@ import { findTool, staticBusybox } from './tools.js';
 const PROJECT = '/tsvmm';
 /** Programs by which tests make disk images and check them; without one, they skip what needs it. */
 const IMAGE_TOOLS = ['mkfs.ext4', 'e2fsck', 'debugfs', 'qemu-img'];
+const OSV_FOLDER = '/guests/osv';
 const KVM_MODULES = ['kvm_amd', 'tun'];
 /** Parts of the project that are needed to run it and its tests. Those that do not exist are left out. */
 const PROJECT_PARTS = [
@@ -26,6 +28,9 @@ const PROJECT_PARTS = [
   'test',
   'scripts/kvm-in-qemu/hold-machine.js',
   'scripts/kvm-in-qemu/vitest.config.js',
+  // What boots in the tests with OSv's disks and servers.
+  'scripts/osv',
+  'scripts/test-osv.js',
 ];
 /** What packages carry that nothing reads while they run. */
 const DEAD_WEIGHT = /\.(?:d\.[cm]?ts|map|md)$/;
@@ -132,6 +137,9 @@ async function addGuests(initramfs, progress) {
     await initramfs.copy(path, source);
     environment[variable] = path;
   }
+  const osv = osvFiles(progress);
+  if (osv.length > 0) environment.TSVMM_OSV_FILES = OSV_FOLDER;
+  for (const source of osv) await initramfs.copy(join(OSV_FOLDER, basename(source)), source);
   return environment;
 }
 

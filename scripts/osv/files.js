@@ -30,7 +30,7 @@ export class Files {
     try {
       this.#present = new Set(readdirSync(folder));
     } catch (error) {
-      throw new RunnerError(`--files: ${error instanceof Error ? error.message : String(error)}`);
+      throw new RunnerError(`${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { check } from './errors.js';
 import { LineClient } from './line-client.js';
+import { checkSame } from './values.js';
 
 /** Keys of a client: their values together are far below the server's memory, so that nothing is ever evicted. */
 const KEYS = 100;
@@ -45,11 +46,7 @@ class MemcachedClient {
   /** @param {string} key */
   async get(key) {
     this.client.write([`get ${key}\r\n`]);
-    const value = await this.#value(key);
-    const expected = this.#values.get(key);
-    check(value !== undefined || expected === undefined, `get ${key}: a value is lost`);
-    check(value === undefined || expected !== undefined, `get ${key}: a deleted value is there`);
-    check(!value || !expected || value.equals(expected), `get ${key}: another value than was set`);
+    checkSame(`get ${key}`, await this.#value(key), this.#values.get(key));
   }
 
   /** @param {string} key */

@@ -1,12 +1,19 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { check } from './errors.js';
 import { LineClient } from './line-client.js';
+import { checkSame } from './values.js';
 
 /** Keys of a client. */
 const KEYS = 100;
 const LARGEST_VALUE = 8192;
 /** A list is emptied beyond this. */
 const LONGEST_LIST = 50;
+/**
+ * Redis moves what is behind a removed item down by the item's size, and OSv's memmove is wrong over less than 16 bytes
+ * when GCC 12 or later has built it: docs/booting-osv.md.
+ */
+const SMALLEST_ITEM = 16;
+const LARGEST_ITEM = 100;
 
 /**
  * What a server says: a status, a number, bytes, or nothing.
@@ -123,7 +130,7 @@ class RedisClient {
 
   async push() {
     if (this.#list.length >= LONGEST_LIST) return this.pop();
-    const value = randomBytes(randomInt(100));
+    const value = randomBytes(randomInt(SMALLEST_ITEM, LARGEST_ITEM));
     this.#list.push(value);
     const answer = await this.connection.command('RPUSH', `${this.name}-list`, value);
     check(answer === this.#list.length, `RPUSH: ${String(answer)}, not ${this.#list.length}`);
@@ -132,16 +139,6 @@ class RedisClient {
   async pop() {
     checkSame('LPOP', await this.connection.command('LPOP', `${this.name}-list`), this.#list.shift());
   }
-}
-
-/**
- * @param {string} what was asked
- * @param {Reply} answer
- * @param {Buffer | undefined} expected
- */
-function checkSame(what, answer, expected) {
-  if (expected === undefined) check(answer === undefined, `${what}: a value that was removed`);
-  else check(Buffer.isBuffer(answer) && answer.equals(expected), `${what}: another value than was set`);
 }
 
 /**
