@@ -50,6 +50,11 @@ describe('the DSDT', () => {
     expect([count(amlOf(1, 1), bridge), count(amlOf(1, 1, true), bridge)]).toEqual([0, 1]);
   });
 
+  it('makes the table of interrupt pins only for a guest that asks for it', () => {
+    // Method (_PRT, 0) { Return (Package …) }
+    expect(amlOf(1, 1, true)).toMatch(/ 14 (?:.. ){1,4}5f 50 52 54 00 a4 12 /);
+  });
+
   it.each([0, 1, 2, 3, 4])('has %i serial ports', ports => {
     expect(count(amlOf(1, ports), SERIAL_PORT)).toBe(ports);
   });
