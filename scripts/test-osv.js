@@ -29,6 +29,8 @@ Programs that are used where they are installed: redis-benchmark (Debian's redis
 `;
 
 const ACCELERATORS = ['wasm', 'kvm'];
+/** More than any window or ring holds. */
+const BULK = 4 << 20;
 
 function parseCommandLine() {
   try {
@@ -115,6 +117,7 @@ async function main() {
     accel: /** @type {'wasm' | 'kvm'} */ (values.accel),
     timeoutMs: parseSeconds('timeout', values.timeout),
     loadMs: parseSeconds('load', values.load),
+    bulk: BULK,
   };
 
   /** @type {Outcome[]} */

@@ -12,6 +12,7 @@ import { checkCpus, checkEnd, output, withMachine } from './machine.js';
  * @property {'wasm' | 'kvm'} accel
  * @property {number} timeoutMs of a boot
  * @property {number} loadMs how long a server is under load
+ * @property {number} bulk bytes of a large answer and of a large request
  *
  * One row of the matrix.
  *

@@ -6,8 +6,8 @@ import { check } from './errors.js';
 
 /** @import { Server } from './server.js' */
 
-/** Bytes of an answer, of a request and of an echoed stream: more than any window or ring holds. */
-const BULK = 4 << 20;
+/** By how much the largest of the streams that are open at the same time is smaller than one that is alone. */
+const PART = 128;
 const CONNECTIONS = 32;
 const DATAGRAMS = 50;
 /** The most that fits in one frame. */
@@ -24,19 +24,20 @@ const CLOCK_TOLERANCE = 0.001;
  * @param {Server} server
  * @returns {Promise<string>}
  */
-export async function talkToEcho({ ports, cpus }) {
+export async function talkToEcho({ ports, cpus, bulk }) {
   const origin = `http://127.0.0.1:${ports.http}`;
   check((await text(`${origin}/hello`)) === 'Hello from OSv\n', 'GET /hello has the wrong answer');
   check((await text(`${origin}/cpus`)) === `${cpus}\n`, 'GET /cpus has the wrong answer');
   const started = performance.now();
-  await download(origin, BULK);
-  await upload(origin, BULK);
-  await echoStream(ports.echo, BULK);
-  const mibPerSecond = (3 * BULK) / 2 ** 20 / ((performance.now() - started) / 1000);
+  await download(origin, bulk);
+  await upload(origin, bulk);
+  await echoStream(ports.echo, bulk);
+  const mibPerSecond = (3 * bulk) / 2 ** 20 / ((performance.now() - started) / 1000);
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async (_, i) => {
-      await echoStream(ports.echo, 1000 * (i + 1));
-      await download(origin, 1000 * i);
+      const size = Math.ceil((bulk / PART / CONNECTIONS) * (i + 1));
+      await echoStream(ports.echo, size);
+      await download(origin, size - 1);
     }),
   );
   await echoDatagrams(ports.udp);

@@ -80,7 +80,7 @@ function serverCase(application, where, { cpus, interface: kind, options = {}, b
   return {
     name: `${application.name}, ${where}, ${cpus} vCPU${cpus === 1 ? '' : 's'}`,
     needs: ['kernel', application.disk],
-    async run({ files, accel, timeoutMs, loadMs }) {
+    async run({ files, accel, timeoutMs, loadMs, bulk }) {
       /** @type {Record<string, number>} */
       const ports = {};
       const hostForwards = [];
@@ -88,7 +88,7 @@ function serverCase(application, where, { cpus, interface: kind, options = {}, b
         ports[name] = await freePort();
         hostForwards.push({ protocol, hostAddress: '127.0.0.1', hostPort: ports[name], guestPort });
       }
-      const server = { ports, cpus, loadMs };
+      const server = { ports, cpus, loadMs, bulk };
       const on = kind && { interface: kind };
       return withMachine(
         {

@@ -5,6 +5,8 @@ import { serverCases } from '../../scripts/osv/server-cases.js';
 import { faithful, onEachAccelerator } from './harness.js';
 
 const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
+/** Enough to go round a ring; in npm run test:kvm each frame takes milliseconds. */
+const BULK = 256 << 10;
 const HOW = 'TSVMM_OSV_FILES is not set: docs/booting-osv.md tells what the folder has';
 
 /** Of the cases of scripts/test-osv.js one for each way in: protocol, file system, kind of device; on 1 and 4 vCPUs. */
@@ -39,7 +41,7 @@ onEachAccelerator('OSv, application in ramfs and on disks, servers in it', accel
       const missing = files.missing(needs);
       if (missing.length > 0) return skip(`${folder} has no ${missing.join(', ')}`);
       // The case itself throws where the guest does not do what it should.
-      await run({ files, accel, timeoutMs: 240_000, loadMs: 0 });
+      await run({ files, accel, timeoutMs: 240_000, loadMs: 0, bulk: BULK });
     });
   }
 });
