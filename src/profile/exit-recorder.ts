@@ -81,6 +81,15 @@ export interface RecorderOptions {
   readonly announce: () => void;
 }
 
+/** A vCPU that was brought out of the guest for good. */
+export interface EndedVcpu {
+  readonly index: number;
+  /** Time in the guest since its last exit. */
+  readonly guestNs: number;
+  /** How long that exit took. */
+  readonly waitedNs: number;
+}
+
 /** Places in `PendingExit.times`. */
 const TIME = 0;
 const GUEST_NS = 1;
@@ -113,6 +122,8 @@ export class ExitRecorder implements ExitObserver {
   private readonly own = newExit(0);
   /** By vCPU, those that have threads of their own. */
   private readonly remote: readonly PendingExit[];
+  /** By vCPU, whether it has had an exit. */
+  private readonly known: Uint8Array;
   private readonly rip = new Uint32Array(2);
   private readonly frames = new Uint32Array(MAX_FRAMES * 2);
   private pointCount = 0;
@@ -144,6 +155,7 @@ export class ExitRecorder implements ExitObserver {
     this.longestInterval = stacks === 'all' ? 1 : LONGEST_INTERVAL;
     this.samplePeriod = samplePeriod;
     this.executedSince = new Float64Array(cpus);
+    this.known = new Uint8Array(cpus);
     this.remote = Array.from({ length: cpus }, (_, vcpu) => newExit(vcpu));
   }
 
@@ -215,7 +227,8 @@ export class ExitRecorder implements ExitObserver {
   remoteLeft(vcpu: number, exit: ObservedExit, guestNs: number, waitedNs: number): void {
     const pending = this.remote[vcpu];
     if (pending.active) this.commit(pending, waitedNs);
-    start(pending, SITES[exit], this.now(), guestNs);
+    const now = this.now();
+    start(pending, SITES[exit], now, this.sinceBegin(vcpu, guestNs, now));
     this.takeRip(pending);
   }
 
@@ -268,12 +281,28 @@ export class ExitRecorder implements ExitObserver {
     this.milestones.request(device, what);
   }
 
-  /** The run is over: what is pending ends now. */
-  end(): void {
-    for (const pending of [this.own, ...this.remote]) {
-      if (pending.active) this.commit(pending, this.now() - pending.times[TIME]);
+  /**
+   * The run is over, and all vCPUs are outside: what is pending ends now.
+   * @param others the vCPUs with threads of their own, with the last times of each as of another exit
+   */
+  end(others: readonly EndedVcpu[]): void {
+    const now = this.now();
+    if (this.own.active) this.commit(this.own, now - this.own.times[TIME]);
+    for (const { index, guestNs, waitedNs } of others) {
+      const pending = this.remote[index];
+      if (pending.active) this.commit(pending, waitedNs);
+      start(pending, SITES.signal, now, this.sinceBegin(index, guestNs, now));
+      pending.ripLow = pending.ripHigh = 0;
+      this.commit(pending, 0);
     }
     this.ring.publish();
+  }
+
+  /** Time in the guest before the first exit of a vCPU counts from the start of the run, whenever its thread has started. */
+  private sinceBegin(vcpu: number, guestNs: number, now: number): number {
+    if (this.known[vcpu] !== 0) return guestNs;
+    this.known[vcpu] = 1;
+    return now;
   }
 
   /** Guest code is sampled: this is where `vcpu` is. */

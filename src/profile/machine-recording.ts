@@ -76,7 +76,7 @@ export class MachineRecording {
   }
 
   end(): void {
-    this.recorder.end();
+    this.recorder.end(this.parts.links);
     this.parts.vm.observe(undefined);
   }
 

@@ -228,3 +228,30 @@ onEachAccelerator('call stacks of code without frame pointers', accel => {
     );
   });
 });
+
+onEachAccelerator('exits of several vCPUs', accel => {
+  const CPUS = 3;
+  const UNIT = 400;
+
+  test('are those that each of them makes, and their times add up to the run', async () => {
+    const kernel = guestPath('smp-exits.elf');
+    const { machine, result } = await record(accel, { kernel, cpus: CPUS, append: `n=${UNIT}` });
+    const functions = Symbols.fromElf(readFileSync(kernel));
+    const recording = machine.recording!;
+    const totals = recording.totals();
+    const counts = new Array<number>(CPUS).fill(0);
+    const times = new Array<number>(CPUS).fill(0);
+    recording.points.forEach((point, i) => {
+      const { count, guestNs, hostNs } = totals[i];
+      times[point.vcpu] += guestNs + hostNs;
+      const name = functions.lookup(lookupAddress(point))?.name;
+      if (name === 'make_exits' && point.site.register === 'POST_CODE') counts[point.vcpu] += count;
+    });
+    expect(counts).toEqual([UNIT, 2 * UNIT, 3 * UNIT]);
+    // vCPUs of KVM run beside each other, those of the software CPU in turn on one thread.
+    const clocks = accel === 'kvm' ? times : [times.reduce((sum, ns) => sum + ns, 0)];
+    const shares = clocks.map(ns => ns / 1e6 / result.elapsedMs);
+    expect(Math.min(...shares), shares.join(', ')).toBeGreaterThan(0.98);
+    expect(Math.max(...shares), shares.join(', ')).toBeLessThan(1.02);
+  });
+});

@@ -150,7 +150,7 @@ export class RemoteVcpu implements ExitHandlers {
     this.enterPhase(OUTSIDE);
   }
 
-  private enterPhase(phase: number): void {
+  protected enterPhase(phase: number): void {
     if (Atomics.exchange(this.words, PHASE, phase) !== phase) this.machine.ring();
   }
 
@@ -177,6 +177,8 @@ export class RemoteVcpu implements ExitHandlers {
 export class TimedRemoteVcpu extends RemoteVcpu {
   private readonly times: Float64Array;
   private entered = hostClock.now();
+  /** Since when it is outside. */
+  private left: number | undefined;
 
   constructor(buffer: SharedArrayBuffer, machine: Doorbell) {
     super(buffer, machine);
@@ -190,6 +192,18 @@ export class TimedRemoteVcpu extends RemoteVcpu {
     this.entered = hostClock.now();
     this.times[WAITED_NS] = (this.entered - asked) * 1e6;
     return answer;
+  }
+
+  /** Time in which the machine had it outside is no time in the guest. */
+  protected override enterPhase(phase: number): void {
+    if (phase === OUTSIDE) {
+      this.left ??= hostClock.now();
+      this.times[GUEST_NS] = (this.left - this.entered) * 1e6;
+    } else if (this.left !== undefined) {
+      this.entered += hostClock.now() - this.left;
+      this.left = undefined;
+    }
+    super.enterPhase(phase);
   }
 }
 
@@ -253,7 +267,7 @@ export class VcpuLink {
     return kind === MMIO_READ || kind === MMIO_WRITE ? 'mmio' : 'io';
   }
 
-  /** Time in the guest before the exit that is being served, in a machine that is recorded. */
+  /** Time in the guest before the exit that is being served, or before it was brought out, in a machine that is recorded. */
   get guestNs(): number {
     return this.times[GUEST_NS];
   }
