@@ -31,7 +31,6 @@ class Endless extends Virtqueue {
   protected hold = (): void => undefined;
   protected isNextAvailable = (): boolean => true;
   protected take = (): boolean => true;
-  protected hold = (): void => undefined;
   protected put = (_: Chain, written: number): void => void this.used.push(written);
 }
 
