@@ -192,6 +192,15 @@ export class WasmVcpu implements VcpuPort {
     this.core.exports.stateChanged();
   }
 
+  forgetEvents(): void {
+    const { fields } = this;
+    this.bringIn();
+    fields.set32(L.EVENTS, fields.get32(L.EVENTS) & ~L.EVENT_NMI);
+    fields.set32(L.NMI_BLOCKED, 0);
+    fields.set32(L.SHADOW, 0);
+    this.core.exports.stateChanged();
+  }
+
   private readMsrs(): Map<number, bigint> {
     const values = new Map<number, bigint>();
     for (const number of Object.values(STATE_MSRS)) {

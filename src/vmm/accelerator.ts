@@ -44,6 +44,8 @@ export interface ExitHandlers {
 export interface VcpuPort {
   getState(): VcpuState;
   setState(state: VcpuState): void;
+  /** What was about to be delivered, an NMI or an exception, and what held it back are gone, as by a reset. */
+  forgetEvents(): void;
   activity(): VcpuActivity;
   /** RFLAGS.IF: whether an interrupt can wake it from HLT. */
   interruptsEnabled(): boolean;

@@ -30,6 +30,8 @@ export const KVM_GET_TSC_KHZ = io(KVMIO, 0xa3);
 export const KVM_GET_STATS_FD = io(KVMIO, 0xce);
 export const KVM_GET_MP_STATE = ior(KVMIO, 0x98, structs.kvmMpState.span);
 export const KVM_SET_MP_STATE = iow(KVMIO, 0x99, structs.kvmMpState.span);
+export const KVM_GET_VCPU_EVENTS = ior(KVMIO, 0x9f, structs.kvmVcpuEvents.span);
+export const KVM_SET_VCPU_EVENTS = iow(KVMIO, 0xa0, structs.kvmVcpuEvents.span);
 export const KVM_ENABLE_CAP = iow(KVMIO, 0xa3, structs.kvmEnableCap.span);
 export const KVM_GET_XSAVE = ior(KVMIO, 0xa4, structs.kvmXsave.span);
 export const KVM_SET_XSAVE = iow(KVMIO, 0xa5, structs.kvmXsave.span);
@@ -108,6 +110,11 @@ export const KVM_SYNC_X86_REGS = 1;
 export const KVM_MP_STATE_RUNNABLE = 0;
 export const KVM_MP_STATE_UNINITIALIZED = 1;
 export const KVM_MP_STATE_HALTED = 3;
+
+/** Parts of struct kvm_vcpu_events that count only with their flag. */
+export const KVM_VCPUEVENT_VALID_NMI_PENDING = 1;
+export const KVM_VCPUEVENT_VALID_SHADOW = 4;
+export const KVM_VCPUEVENT_VALID_SMM = 8;
 
 export const KVM_IRQ_ROUTING_MSI = 2;
 export const KVM_EXIT_IO_OUT = 1;

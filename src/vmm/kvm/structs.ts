@@ -127,7 +127,31 @@ export const kvmSegment = segment;
 export const kvmDtable = dtable;
 
 /** struct kvm_vcpu_events: interrupts and exceptions that are pending or being delivered. */
-export const kvmVcpuEvents = structure([
+export const kvmVcpuEvents = structure<{
+  exception_injected: number;
+  exception_nr: number;
+  exception_has_error_code: number;
+  exception_pending: number;
+  exception_error_code: number;
+  interrupt_injected: number;
+  interrupt_nr: number;
+  interrupt_soft: number;
+  interrupt_shadow: number;
+  nmi_injected: number;
+  nmi_pending: number;
+  nmi_masked: number;
+  nmi_pad: number;
+  sipi_vector: number;
+  flags: number;
+  smi_smm: number;
+  smi_pending: number;
+  smi_smm_inside_nmi: number;
+  smi_latched_init: number;
+  triple_fault_pending: number;
+  reserved: Uint8Array;
+  exception_has_payload: number;
+  exception_payload: bigint;
+}>([
   u8('exception_injected'),
   u8('exception_nr'),
   u8('exception_has_error_code'),

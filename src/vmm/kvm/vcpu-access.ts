@@ -25,6 +25,8 @@ const CR4 = offsetOf(structs.kvmSregs, 'cr4');
 const EFER = offsetOf(structs.kvmSregs, 'efer');
 const CS_L = offsetOf(structs.kvmSregs, 'cs') + offsetOf(structs.kvmSegment, 'l');
 
+const EVENT_FLAGS = offsetOf(structs.kvmVcpuEvents, 'flags');
+
 /** XCR0 of a processor that has nothing beyond x87 and SSE (Intel SDM vol. 1, 13.3). */
 const X87_AND_SSE = 3n;
 
@@ -69,6 +71,15 @@ export class VcpuAccess {
     // After the local APIC: the TSC deadline counts only in its TSC-deadline mode.
     if (state.msrs) this.setMsrs(state.msrs);
     this.setActivity(state.activity);
+  }
+
+  forgetEvents(): void {
+    const buffer = asBuffer(new Uint8Array(structs.kvmVcpuEvents.span));
+    // The latched INIT is among what comes with SMM.
+    const flags =
+      k.KVM_VCPUEVENT_VALID_NMI_PENDING | k.KVM_VCPUEVENT_VALID_SHADOW | k.KVM_VCPUEVENT_VALID_SMM;
+    buffer.writeUInt32LE(flags, EVENT_FLAGS);
+    this.call('KVM_SET_VCPU_EVENTS', k.KVM_SET_VCPU_EVENTS, buffer);
   }
 
   activity(): VcpuActivity {

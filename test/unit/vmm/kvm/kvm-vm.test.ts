@@ -1,6 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { ConfigError } from '../../../../src/errors.js';
+import { ioctlStruct } from '../../../../src/host/libc.js';
+import { offsetOf } from '../../../../src/vmm/layout.js';
+import { KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS } from '../../../../src/vmm/kvm/constants.js';
+import { kvmVcpuEvents } from '../../../../src/vmm/kvm/structs.js';
 import { NO_DEVICES } from '../../../../src/vmm/bus/dispatch.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
 import { Doorbell } from '../../../../src/vmm/doorbell.js';
@@ -67,6 +71,26 @@ if (NO_KVM === undefined) {
       expect(after.activity).toBe('halted');
       expect(after.extended).toEqual(state.extended);
       expect(after.lapic).toEqual(state.lapic);
+      vm.close();
+    });
+
+    it('forgets what was about to be delivered', () => {
+      const vm = createVm(1);
+      const { fd } = vm.handles[0];
+      const events = (): Buffer => {
+        const buffer = Buffer.alloc(kvmVcpuEvents.span);
+        expect(ioctlStruct(fd, KVM_GET_VCPU_EVENTS, buffer)).toBe(0);
+        return buffer;
+      };
+      const set = events();
+      set[offsetOf(kvmVcpuEvents, 'interrupt_injected')] = 1;
+      set[offsetOf(kvmVcpuEvents, 'interrupt_nr')] = 0x21;
+      set[offsetOf(kvmVcpuEvents, 'nmi_masked')] = 1;
+      expect(ioctlStruct(fd, KVM_SET_VCPU_EVENTS, set)).toBe(0);
+      expect(events()[offsetOf(kvmVcpuEvents, 'interrupt_injected')]).toBe(1);
+      vm.vcpus[0].forgetEvents();
+      expect(events()[offsetOf(kvmVcpuEvents, 'interrupt_injected')]).toBe(0);
+      expect(events()[offsetOf(kvmVcpuEvents, 'nmi_masked')]).toBe(0);
       vm.close();
     });
 
