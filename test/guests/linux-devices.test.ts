@@ -103,6 +103,30 @@ onEachAccelerator('Linux and its devices', accel => {
     });
   }
 
+  test(
+    'has a shell that gets all that was typed before it booted',
+    { timeout: TIMEOUT },
+    async ({ skip }) => {
+      if (!faithful(accel)) return skip(SLOW);
+      const files = filesFromEnvironment();
+      if ('missing' in files) return skip(files.missing);
+      await using machine = await createMachine({
+        accel,
+        ...files,
+        append: `${QUIET} -- sh`,
+        timeoutMs: TIMEOUT,
+      });
+      const numbers = Array.from({ length: 100 }, (_, i) => i);
+      // In its parts, so that the terminal's echo is not taken for the answer.
+      const commands = numbers.map(i => `echo 'answer' ${i}\n`).join('');
+      void machine.serial.write(`${commands}exit 7\n`);
+      expect(await machine.run()).toMatchObject({ reason: 'reset' });
+      const { text, status } = parseLinuxReport(machine.serial.text);
+      expect([...text.matchAll(/^answer (\d+)$/gm)].map(([, number]) => Number(number))).toEqual(numbers);
+      expect(status).toBe(7);
+    },
+  );
+
   test('talks through virtio consoles and ports', { timeout: TIMEOUT }, async ({ skip }) => {
     if (!faithful(accel)) return skip(SLOW);
     const files = filesFromEnvironment();

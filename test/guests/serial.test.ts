@@ -23,6 +23,20 @@ onEachAccelerator('the serial port', accel => {
     });
   }
 
+  for (const mode of ['polled', 'irq']) {
+    test(`what was there before the guest set up its port arrives whole, ${mode}`, async () => {
+      await using machine = await createMachine({
+        accel,
+        kernel: guestPath('echo.elf'),
+        append: `mode=${mode}`,
+        timeoutMs: 60_000,
+      });
+      void machine.serial.write('early\nquit\n');
+      expect(await machine.run()).toMatchObject({ reason: 'exit', status: 0 });
+      expect(machine.serial.text).toContain('echo: early\n');
+    });
+  }
+
   test('nothing of a long paste is lost', async () => {
     await using machine = await createMachine({
       accel,

@@ -79,6 +79,7 @@ const MCR_LOOP = 0x10;
 const MCR_MASK = 0x1f;
 
 /** Line status register (8.4). */
+const LSR_OFFSET = 5;
 const LSR_DR = 0x01;
 const LSR_OE = 0x02;
 const LSR_FE = 0x08;
@@ -86,6 +87,11 @@ const LSR_BI = 0x10;
 const LSR_THRE = 0x20;
 const LSR_TEMT = 0x40;
 const LSR_FIFO_ERROR = 0x80;
+/**
+ * Reads of LSR in a row by which a guest shows that it waits for a character: the transmitter is always empty, so that
+ * nobody waits for that. Linux has been seen to read it twice in a row before it empties the receiver.
+ */
+const POLLING_READS = 4;
 
 /** Modem status register (8.9): inputs above, what changed of each below. */
 const MSR_DELTAS = 0x0f;
@@ -117,6 +123,9 @@ type Uart16550State = {
   latchedErrors: number;
   modemInputs: number;
   thrEmptyPending: boolean;
+  lsrReads: number;
+  polling: boolean;
+  looped: boolean;
   timedOut: boolean;
   /** Until the character timeout; null when it is not running. */
   timeoutInNs: number | null;
@@ -130,7 +139,8 @@ type Uart16550State = {
  * The line is infinitely fast: what the guest writes is transmitted at once and the transmitter is always empty.
  * Characters pass in 8 bits whatever the word length, since many small kernels print without programming it.
  *
- * The host's side never loses input: `receive` takes a character only while there is room.
+ * The host's side never loses input: `receive` takes a character only while there is room, and `listening` tells
+ * whether the guest is there to read it.
  */
 export class Uart16550 implements Device {
   readonly name: string;
@@ -138,13 +148,18 @@ export class Uart16550 implements Device {
 
   /**
    * Called when the receiver has run empty and takes characters: after the guest's read of the last one, a FIFO
-   * reset, the end of loopback, or `reset()`. It may call `receive`. It waits for an empty receiver, and not for
+   * reset, the end of loopback, `reset()`, or when the guest begins to listen. It may call `receive`. It waits for an empty receiver, and not for
    * room alone, so that the interrupt falls and rises again with each refill: an edge-triggered controller sees it
    * even if the guest's handler has already looked for the last time.
    *
    * It is not called by `load()`: look at `rxSpace` then.
    */
   onRxSpace: (() => void) | undefined;
+  /**
+   * Called with characters that the guest empties out of the receiver unread, by FCR, oldest first: for the far end they
+   * have not been sent yet. Linux does so between its first interrupt and its first read.
+   */
+  onRxDiscard: ((bytes: readonly number[]) => void) | undefined;
 
   private readonly irq: IrqLine;
   private readonly clock: Clock;
@@ -169,6 +184,11 @@ export class Uart16550 implements Device {
   /** MSR bits 7–4 as the far end drives them; the far end survives a reset. */
   private modemInputs = MSR_CTS | MSR_DSR | MSR_DCD;
   private thrEmptyPending = false;
+  /** Reads of LSR since the last access to another register: POLLING_READS and more mean that the guest waits. */
+  private lsrReads = 0;
+  private polling = false;
+  /** What the receiver holds, or a part of it, is the guest's own, by loopback. */
+  private looped = false;
   private timedOut = false;
 
   /** Table II, registers 2 to 7: the same with DLAB 0 and 1. */
@@ -180,7 +200,7 @@ export class Uart16550 implements Device {
       offset: 3,
       width: 1,
       read: uart => uart.lcr,
-      write: (uart, value) => void (uart.lcr = value),
+      write: (uart, value) => uart.writeLcr(value),
     },
     {
       name: 'MCR',
@@ -248,8 +268,14 @@ export class Uart16550 implements Device {
         base: options.base,
         size: 8,
         target: {
-          read: (offset, size) => bank().read(offset, size),
-          write: (offset, size, value) => bank().write(offset, size, value),
+          read: (offset, size) => {
+            this.watchPolling(offset === LSR_OFFSET);
+            return bank().read(offset, size);
+          },
+          write: (offset, size, value) => {
+            this.watchPolling(false);
+            bank().write(offset, size, value);
+          },
           registerName: (offset, direction) => bank().registerName!(offset, direction),
         },
       },
@@ -260,6 +286,15 @@ export class Uart16550 implements Device {
   /** Characters that `receive` would take now, 0 to 16. In loopback the line is cut off, so none. */
   get rxSpace(): number {
     return this.loopback ? 0 : this.depth - this.rx.length;
+  }
+
+  /**
+   * True once the guest waits for characters: the receiver's interrupt is enabled and reaches it, or it has read LSR again
+   * and again. A character that arrives earlier is lost, as on a PC, to a guest that reads what the receiver holds before
+   * it begins; and so what the host has is better kept until then.
+   */
+  get listening(): boolean {
+    return this.polling || (this.gateOpen && (this.ier & IER_ERBFI) !== 0);
   }
 
   /** A character arrives on the line. @returns false, having taken nothing, when `rxSpace` is 0 */
@@ -300,6 +335,8 @@ export class Uart16550 implements Device {
     this.rbr = 0;
     this.latchedErrors = 0;
     this.thrEmptyPending = false;
+    this.lsrReads = 0;
+    this.polling = false;
     this.clearReceiver();
     this.updateIrq();
     this.offerSpace();
@@ -320,6 +357,9 @@ export class Uart16550 implements Device {
       latchedErrors: this.latchedErrors,
       modemInputs: this.modemInputs,
       thrEmptyPending: this.thrEmptyPending,
+      lsrReads: this.lsrReads,
+      polling: this.polling,
+      looped: this.looped,
       timedOut: this.timedOut,
       timeoutInNs: this.timeout.deadline === Infinity ? null : this.timeout.deadline - this.clock.now(),
     };
@@ -342,6 +382,9 @@ export class Uart16550 implements Device {
     this.latchedErrors = saved.latchedErrors;
     this.modemInputs = saved.modemInputs;
     this.thrEmptyPending = saved.thrEmptyPending;
+    this.lsrReads = saved.lsrReads;
+    this.polling = saved.polling;
+    this.looped = saved.looped;
     this.timedOut = saved.timedOut;
     if (saved.timeoutInNs === null) this.timeout.disarm();
     else this.timeout.arm(this.clock.now() + saved.timeoutInNs);
@@ -356,6 +399,11 @@ export class Uart16550 implements Device {
     return (this.mcr & MCR_LOOP) !== 0;
   }
 
+  /** 8.8, bit 4: in loopback the modem control outputs are inactive, OUT2 and with it the gate among them. */
+  private get gateOpen(): boolean {
+    return (this.mcr & (MCR_OUT2 | MCR_LOOP)) === MCR_OUT2;
+  }
+
   /** Characters that the receiver holds: the FIFO's, or RBR alone in 16450 mode. */
   private get depth(): number {
     return this.fifosEnabled ? FIFO_DEPTH : 1;
@@ -364,6 +412,7 @@ export class Uart16550 implements Device {
   private readRbr(): number {
     if (this.rx.length === 0) return this.rbr;
     const entry = this.rx.shift();
+    if (this.rx.length === 0) this.looped = false;
     this.rbr = entry & 0xff;
     this.forgetFlags(entry);
     // 8.11: reading a character clears the timeout and restarts its timer.
@@ -381,8 +430,12 @@ export class Uart16550 implements Device {
     this.thrEmptyPending = false;
     this.updateIrq();
     // 8.1, bit 6: break forces SOUT to 0 and leaves the transmitter running; in loopback SOUT is not in the path.
-    if (this.loopback) this.deliver(value);
-    else if (!(this.lcr & LCR_BREAK)) this.output.write(value);
+    if (this.loopback) {
+      this.looped = true;
+      this.deliver(value);
+    } else if (!(this.lcr & LCR_BREAK)) {
+      this.output.write(value);
+    }
     this.thrEmptyPending = true;
     this.updateIrq();
   }
@@ -390,8 +443,10 @@ export class Uart16550 implements Device {
   private writeIer(value: number): void {
     // 8.4, bit 5: THRE makes the interrupt when that is enabled, and THR is always empty here. Linux starts to send so.
     if (value & ~this.ier & IER_ETBEI) this.thrEmptyPending = true;
+    const before = this.listening;
     this.ier = value & (IER_ERBFI | IER_ETBEI | IER_ELSI | IER_EDSSI);
     this.updateIrq();
+    if (this.listening && !before) this.offerSpace();
   }
 
   private readIir(): number {
@@ -410,20 +465,31 @@ export class Uart16550 implements Device {
     const changesMode = ((value ^ this.fcr) & FCR_ENABLE) !== 0;
     const enable = (value & FCR_ENABLE) !== 0;
     this.fcr = enable ? value & (FCR_ENABLE | FCR_DMA_MODE | FCR_TRIGGER) : 0;
+    this.polling = false;
     const clears = changesMode || (enable && (value & FCR_RX_RESET) !== 0);
     // 8.11: the first transmitter interrupt after a change of mode is immediate.
     if (changesMode) this.thrEmptyPending = true;
-    if (clears) this.clearReceiver();
+    if (clears && this.rx.length > 0) {
+      if (!this.looped) this.onRxDiscard?.(this.rx.toArray().filter(entry => entry <= 0xff));
+      this.clearReceiver();
+    }
     this.updateIrq();
     if (clears) this.offerSpace();
   }
 
+  /** Whoever sets the port up has not read from it yet, and may empty it before that. */
+  private writeLcr(value: number): void {
+    this.lcr = value;
+    this.polling = false;
+  }
+
   private writeMcr(value: number): void {
     const wasLoopback = this.loopback;
+    const before = this.listening;
     this.mcr = value & MCR_MASK;
     this.updateModemStatus();
     this.updateIrq();
-    if (wasLoopback) this.offerSpace();
+    if (wasLoopback || (this.listening && !before)) this.offerSpace();
   }
 
   private readLsr(): number {
@@ -471,9 +537,7 @@ export class Uart16550 implements Device {
   }
 
   private updateIrq(): void {
-    // 8.8, bit 4: in loopback the modem control outputs are inactive, OUT2 and with it the gate among them.
-    const gateOpen = (this.mcr & (MCR_OUT2 | MCR_LOOP)) === MCR_OUT2;
-    this.irq.set(gateOpen && this.interruptId() !== IIR_NONE);
+    this.irq.set(this.gateOpen && this.interruptId() !== IIR_NONE);
   }
 
   /** A received character, its line status bits in bits 15–8, enters the receiver or overruns it (8.4, bit 1). */
@@ -504,9 +568,18 @@ export class Uart16550 implements Device {
 
   private clearReceiver(): void {
     this.rx.clear();
+    this.looped = false;
     this.flagged = 0;
     this.timedOut = false;
     this.timeout.disarm();
+  }
+
+  /** Hears of each access before it is made. The read that shows that the guest waits finds the first character. */
+  private watchPolling(lsrRead: boolean): void {
+    this.lsrReads = lsrRead ? Math.min(this.lsrReads + 1, POLLING_READS) : 0;
+    if (this.polling || this.lsrReads < POLLING_READS) return;
+    this.polling = true;
+    this.offerSpace();
   }
 
   private offerSpace(): void {

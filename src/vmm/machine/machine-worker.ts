@@ -127,7 +127,10 @@ export class MachineWorker {
       parts: setup.parts,
     });
     this.inputs = setup.serialIn.map(buffer => new SerialInput(new ByteRing(buffer)));
-    this.board.uarts.forEach((uart, port) => (uart.onRxSpace = () => this.feed(port)));
+    this.board.uarts.forEach((uart, port) => {
+      uart.onRxSpace = () => this.feed(port);
+      uart.onRxDiscard = bytes => this.inputs[port].giveBack(bytes);
+    });
     const reply = new RemoteReply(setup.remoteReply);
     this.remotes = setup.remoteDevices.map((remote, index) => {
       const irq = remote.irq === undefined ? undefined : this.board.irq(remote.irq);
@@ -263,7 +266,10 @@ export class MachineWorker {
     this.host.post({ type: 'reset' });
     this.idleUntil(() => this.boot !== undefined || power.end !== undefined);
     if (!this.boot) return;
-    vm.vcpus.forEach((vcpu, index) => vcpu.setState(afterReset(this.powerOn[index])));
+    vm.vcpus.forEach((vcpu, index) => {
+      vcpu.forgetEvents();
+      vcpu.setState(afterReset(this.powerOn[index]));
+    });
     this.enterKernel(this.boot);
     // What else came in meanwhile, a pause among it, is looked at first.
     this.doorbell.raise();
@@ -518,11 +524,11 @@ export class MachineWorker {
     );
   }
 
-  /** Moves waiting input into the UART as far as its FIFO has room. */
+  /** Moves waiting input into the UART as far as its FIFO has room and the guest wants it. */
   private feed(port: number): void {
     const input = this.inputs[port];
     const uart = this.board.uarts[port];
-    while (uart.rxSpace > 0) {
+    while (uart.listening && uart.rxSpace > 0) {
       const byte = input.shift();
       if (byte < 0) break;
       uart.receive(byte);

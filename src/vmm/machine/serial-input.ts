@@ -16,6 +16,15 @@ export class SerialInput {
     this.taken = 0;
   }
 
+  /** What was taken last comes again before everything else. */
+  giveBack(bytes: readonly number[]): void {
+    const rest = this.given.subarray(this.taken);
+    this.given = new Uint8Array(bytes.length + rest.length);
+    this.given.set(bytes);
+    this.given.set(rest, bytes.length);
+    this.taken = 0;
+  }
+
   /** Bytes that wait. */
   get length(): number {
     return this.given.length - this.taken + this.ring.length;

@@ -56,6 +56,11 @@ class Rig {
     this.guest.out(COM1.base + register, value, size);
   }
 
+  /** Looks often enough for a character to be taken for waiting. */
+  poll(): void {
+    for (let i = 0; i < 4; i++) this.in(LSR);
+  }
+
   registerName(register: number, direction: 'read' | 'write'): string {
     const { base, target } = this.guest.bus.at(COM1.base + register)!;
     return target.registerName!(COM1.base + register - base, direction);
@@ -446,6 +451,84 @@ describe('input from the host', () => {
     expect([asked, rig.uart.rxSpace]).toEqual([3, 1]);
   });
 
+  it('is wanted once the guest has the interrupt enabled, or waits by reading LSR', () => {
+    let asked = 0;
+    rig.uart.onRxSpace = () => asked++;
+    rig.out(IER, ERBFI);
+    expect([rig.uart.listening, asked]).toEqual([false, 0]);
+    rig.out(MCR, OUT2);
+    expect([rig.uart.listening, asked]).toEqual([true, 1]);
+    rig.out(IER, ERBFI | ETBEI);
+    expect(asked).toBe(1);
+    rig.out(IER, 0);
+    expect(rig.uart.listening).toBe(false);
+    rig.out(IER, ERBFI);
+    expect([rig.uart.listening, asked]).toEqual([true, 2]);
+    rig.out(MCR, 0);
+    expect(rig.uart.listening).toBe(false);
+
+    rig.poll();
+    expect([rig.uart.listening, asked]).toEqual([true, 3]);
+    rig.poll();
+    expect(asked).toBe(3);
+    rig.uart.reset();
+    expect(rig.uart.listening).toBe(false);
+  });
+
+  it('is seen by the read of LSR that shows that the guest waits', () => {
+    rig.uart.onRxSpace = () => void rig.uart.receive(0x55);
+    expect([1, 2, 3, 4].map(() => rig.in(LSR) & 1)).toEqual([0, 0, 0, 1]);
+    expect(rig.in(RBR)).toBe(0x55);
+  });
+
+  it('comes back when the guest empties the receiver, and what it looped does not', () => {
+    const back: number[][] = [];
+    rig.uart.onRxDiscard = bytes => back.push([...bytes]);
+    rig.receive(1);
+    rig.out(FCR, 0x01);
+    expect(back).toEqual([[1]]);
+    rig.receive(2, 3, 4);
+    rig.in(RBR);
+    rig.out(FCR, 0x81);
+    expect(back).toHaveLength(1);
+    rig.out(FCR, 0x83);
+    expect(back).toEqual([[1], [3, 4]]);
+    rig.out(FCR, 0x83);
+    expect(back).toHaveLength(2);
+
+    rig.out(MCR, LOOP);
+    rig.out(THR, 5);
+    rig.out(MCR, 0);
+    rig.out(FCR, 0);
+    expect(back).toHaveLength(2);
+    rig.receive(6);
+    rig.uart.reset();
+    expect(back).toHaveLength(2);
+  });
+
+  it('is not wanted by who sends, looks once, or sets the port up', () => {
+    for (const byte of [1, 2, 3]) {
+      rig.in(LSR);
+      rig.out(THR, byte);
+    }
+    // As Linux finds out whether there is a port, and empties the receiver when it is opened.
+    rig.out(IER, 0x0f);
+    expect(rig.in(IER)).toBe(0x0f);
+    expect(rig.uart.listening).toBe(false);
+    rig.out(IER, 0);
+    for (const register of [LSR, RBR, IIR, MSR, LSR, LSR, RBR]) rig.in(register);
+    expect(rig.uart.listening).toBe(false);
+    for (const [register, value] of [
+      [FCR, 0x07],
+      [LCR, 0x03],
+    ]) {
+      rig.poll();
+      expect(rig.uart.listening).toBe(true);
+      rig.out(register, value);
+      expect(rig.uart.listening).toBe(false);
+    }
+  });
+
   it('is not asked for while characters wait', () => {
     let asked = 0;
     rig.out(FCR, 0x01);
@@ -754,6 +837,7 @@ describe('save and load', () => {
           expect(run(copy, each)).toEqual(run(original, each));
           expect(copy.irq.level).toBe(original.irq.level);
           expect(copy.uart.rxSpace).toBe(original.uart.rxSpace);
+          expect(copy.uart.listening).toBe(original.uart.listening);
           expect(copy.sent).toEqual(original.sent.slice(sentBefore));
         }
       }),

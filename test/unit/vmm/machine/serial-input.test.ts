@@ -19,3 +19,15 @@ test('what was in the ring comes first, then what was given, then what the ring 
   ring.write(Uint8Array.of(7));
   expect(drain(input)).toEqual([7]);
 });
+
+test('what is given back comes again first', () => {
+  const ring = new ByteRing(ByteRing.allocate(16));
+  const input = new SerialInput(ring);
+  ring.write(Uint8Array.of(1, 2, 3));
+  expect([input.shift(), input.shift()]).toEqual([1, 2]);
+  input.giveBack([1, 2]);
+  expect(input.length).toBe(3);
+  expect(input.shift()).toBe(1);
+  input.giveBack([1]);
+  expect(drain(input)).toEqual([1, 2, 3]);
+});
