@@ -11,6 +11,8 @@ export const FILES = {
   helloDisk: 'rofs-hello.img',
   echoDisk: 'rofs-echo.img',
   memcachedDisk: 'rofs-memcached.img',
+  /** With the shared libraries that Debian's needs. */
+  memcachedDebianDisk: 'rofs-memcached-debian.img',
   redisDisk: 'rofs-redis62.img',
 };
 

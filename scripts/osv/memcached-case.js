@@ -40,7 +40,7 @@ export async function loadMemcached({ ports, loadMs }) {
  *
  * @param {number} port
  */
-async function untilItAnswers(port) {
+export async function untilItAnswers(port) {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const answer = await version(port).catch(() => undefined);
