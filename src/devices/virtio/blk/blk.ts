@@ -255,7 +255,10 @@ export class VirtioBlk implements DeviceType {
   private transfer(request: Request, sector: number, length: number, write: boolean): void {
     const { chain } = request;
     const offset = sector * SECTOR_SIZE;
-    if (!write) {
+    // The disk may have become smaller while the request was held back.
+    if (!this.inRange(sector, length / SECTOR_SIZE)) {
+      this.end(request, RequestStatus.IOERR);
+    } else if (!write) {
       if (this.backend.deferred) this.readAside(request, offset, length, 0);
       else this.backend.read(offset, chain.views(true, 0, length), request.done);
     } else {
@@ -322,6 +325,11 @@ export class VirtioBlk implements DeviceType {
         return;
       }
       const { sector, sectors, flags } = ranges[i];
+      // The disk may have become smaller since.
+      if (!this.inRange(sector, sectors)) {
+        this.end(request, RequestStatus.IOERR);
+        return;
+      }
       const offset = sector * SECTOR_SIZE;
       const size = sectors * SECTOR_SIZE;
       const done = (outcome: BlockResult): void => next(i + 1, outcome);

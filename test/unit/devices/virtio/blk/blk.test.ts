@@ -446,6 +446,34 @@ describe('a disk whose host takes its time', () => {
     expect(rig.transport.interrupts()).toEqual([]);
   });
 
+  it('refuses what lies beyond the end of a disk that became smaller in the middle of a request', () => {
+    const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
+    const rig = new Rig({ backend, file: backend.file });
+    const { memory } = rig.transport;
+    [0, SECTORS - 1].forEach((sector, i) => {
+      memory.write64(DATA + 16 * i, BigInt(sector));
+      memory.write64(DATA + 16 * i + 8, 1n);
+    });
+    rig.submit(WRITE_ZEROES, 0, [{ gpa: DATA, length: 32 }]);
+    backend.resize(SECTORS * 256, () => undefined);
+    backend.waiting.pop()!();
+    expect(backend.waiting).toEqual([]);
+    expect(memory.read8(STATUS)).toBe(IOERR);
+    expect(rig.file.bytes).toHaveLength(SECTORS * 256);
+  });
+
+  it('refuses a request that was held back until the disk became too small for it', () => {
+    const held: (() => void)[] = [];
+    const gate = { pass: (_write: boolean, _bytes: number, go: () => void) => void held.push(go) };
+    const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
+    const rig = new Rig({ backend, file: backend.file, gate });
+    rig.submit(OUT, SECTORS - 1, [rig.out(0, 512)]);
+    backend.resize(SECTORS * 256, () => undefined);
+    held.pop()!();
+    expect(backend.waiting).toEqual([]);
+    expect(rig.transport.memory.read8(STATUS)).toBe(IOERR);
+  });
+
   it('goes on from a state that was saved with requests under way', () => {
     const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
     const rig = new Rig({ backend, file: backend.file });

@@ -1,0 +1,73 @@
+import { performance } from 'node:perf_hooks';
+import { DeviceFailure } from './failure.js';
+import { formatStep, parseStep, type Operation, type Step } from './operations.js';
+import type { MakeTarget, Target } from './target.js';
+
+/** What one step may take. */
+const MAX_STEP_MS = 1000;
+
+/** What a case came to. */
+export interface Outcome {
+  readonly operations: number;
+  /** The step that failed, and how; `undefined` when nothing did. */
+  readonly failure?: { readonly step: number; readonly error: Error };
+}
+
+/** Takes the steps of one case on a fresh machine; `next` says which, until it says none. */
+export function runCase(make: MakeTarget, next: (target: Target, index: number) => Step | undefined): Outcome {
+  const target = make();
+  const byName = new Map<string, Operation>(target.operations.map(operation => [operation.name, operation]));
+  let operations = 0;
+  let index = 0;
+  try {
+    for (let step = next(target, 0); step !== undefined; step = next(target, ++index)) {
+      const operation = byName.get(step.name);
+      // A step of a corpus that is older than the target.
+      if (operation === undefined) continue;
+      const before = performance.now();
+      operations += operation.run(step.a, step.b, step.c) ?? 1;
+      const took = performance.now() - before;
+      if (took > MAX_STEP_MS) throw new DeviceFailure(`${formatStep(step)} has taken ${took.toFixed(0)} ms`);
+      target.machine.afterStep();
+    }
+    target.machine.finish();
+    target.check?.();
+  } catch (error) {
+    return { operations, failure: { step: index, error: error instanceof Error ? error : new Error(String(error)) } };
+  }
+  return { operations };
+}
+
+export function runSteps(make: MakeTarget, steps: readonly Step[]): Outcome {
+  return runCase(make, (_target, index) => steps[index]);
+}
+
+/** The shortest list found, by leaving out pieces for at most so many seconds, that still fails. */
+export function minimise(make: MakeTarget, steps: readonly Step[], seconds = 60): readonly Step[] {
+  const end = performance.now() + 1000 * seconds;
+  // What comes behind the failure is not part of it.
+  let rest = steps.slice(0, (runSteps(make, steps).failure?.step ?? steps.length) + 1);
+  for (let piece = Math.ceil(rest.length / 2); piece >= 1; piece = piece === 1 ? 0 : Math.ceil(piece / 2)) {
+    for (let at = 0; at < rest.length && performance.now() < end;) {
+      const shorter = [...rest.slice(0, at), ...rest.slice(at + piece)];
+      if (runSteps(make, shorter).failure) rest = shorter;
+      else at += piece;
+    }
+  }
+  return rest;
+}
+
+/** A line of a corpus: the target, then the steps. */
+export interface CorpusEntry {
+  readonly target: string;
+  readonly steps: readonly Step[];
+}
+
+export function formatEntry({ target, steps }: CorpusEntry): string {
+  return JSON.stringify({ target, steps: steps.map(formatStep).join('; ') });
+}
+
+export function parseEntry(line: string): CorpusEntry {
+  const { target, steps } = JSON.parse(line) as { target: string; steps: string };
+  return { target, steps: steps.split('; ').map(parseStep) };
+}

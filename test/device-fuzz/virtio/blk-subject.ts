@@ -1,0 +1,143 @@
+import type { BlockBackend, BlockResult } from '../../../src/block/backend.js';
+import { Throttle } from '../../../src/block/throttle.js';
+import { VirtioBlk } from '../../../src/devices/virtio/blk/blk.js';
+import type { Clock } from '../../../src/vmm/clock.js';
+import { DeviceFailure } from '../failure.js';
+import { pick, valueOf } from '../operations.js';
+import type { Piece } from './rings.js';
+import type { Subject } from './subject.js';
+
+const SECTOR = 512;
+const TYPES = [0, 0, 0, 1, 1, 1, 4, 8, 11, 13, 2, 5, 0x8000_0000, 0xffff_ffff] as const;
+const LENGTHS = [0, 1, 20, 511, 512, 513, 1024, 4096] as const;
+/** Requests that may wait anywhere: as many as both queues have entries. */
+const MAX_WAITING = 512;
+
+/** A disk whose requests end at once, later, or with an error; it checks what it is asked for. */
+class UnrulyBackend implements BlockBackend {
+  size = 64 * SECTOR;
+  readonly readOnly = false;
+  readonly discardGranularity = SECTOR;
+  onResize?: () => void;
+  readonly waiting: (() => void)[] = [];
+  mode = 0;
+
+  read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
+    this.inside(offset, buffers.reduce((sum, { length }) => sum + length, 0));
+    this.end(() => buffers.forEach(buffer => buffer.fill(0x5a)), done);
+  }
+
+  write(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
+    this.inside(offset, buffers.reduce((sum, { length }) => sum + length, 0));
+    this.end(() => undefined, done);
+  }
+
+  flush(done: (result: BlockResult) => void): void {
+    this.end(() => undefined, done);
+  }
+
+  discard(offset: number, length: number, done: (result: BlockResult) => void): void {
+    this.inside(offset, length);
+    this.end(() => undefined, done);
+  }
+
+  writeZeroes(offset: number, length: number, _unmap: boolean, done: (result: BlockResult) => void): void {
+    this.inside(offset, length);
+    this.end(() => undefined, done);
+  }
+
+  resize(size: number, done: (result: BlockResult) => void): void {
+    this.size = size;
+    this.onResize?.();
+    done(undefined);
+  }
+
+  close(): void {}
+
+  complete(count: number, newest: boolean): void {
+    for (let i = 0; i < count; i++) (newest ? this.waiting.pop() : this.waiting.shift())?.();
+  }
+
+  private inside(offset: number, length: number): void {
+    if (offset % SECTOR !== 0 || offset < 0 || length < 0 || offset + length > this.size) {
+      throw new DeviceFailure(`a request for ${length} bytes at ${offset} of a disk of ${this.size}`);
+    }
+  }
+
+  private end(action: () => void, done: (result: BlockResult) => void): void {
+    const failure = this.mode & 2 ? new Error('the disk is broken') : undefined;
+    if ((this.mode & 1) === 0) {
+      action();
+      done(failure);
+    } else {
+      // A real back end works on what it was given, whenever that is; a reset leaves it no other choice than not to.
+      this.waiting.push(() => done(failure));
+    }
+  }
+}
+
+export function blkSubject(clock: Clock): Subject {
+  const backend = new UnrulyBackend();
+  let held = 0;
+  const throttle = new Throttle({ iopsTotal: 1000 }, clock);
+  let throttled = false;
+  const type = new VirtioBlk({
+    backend,
+    serial: 'fuzz',
+    queues: 2,
+    gate: {
+      pass: (write, bytes, go) => {
+        if (!throttled) {
+          go();
+          return;
+        }
+        held++;
+        throttle.pass(write, bytes, () => {
+          held--;
+          go();
+        });
+      },
+    },
+  });
+  const header = (a: number, sector: number): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(16));
+    view.setUint32(0, pick(TYPES, a), true);
+    view.setUint32(8, sector, true);
+    if ((a >>> 16) % 16 === 0) view.setUint32(12, valueOf(Math.imul(a, 31) >>> 0), true);
+    return new Uint8Array(view.buffer);
+  };
+  const ranges = (a: number, b: number): Uint8Array => {
+    const count = (a >>> 8) % 34;
+    const view = new DataView(new ArrayBuffer(16 * count + ((a >>> 20) % 16 === 0 ? 3 : 0)));
+    for (let i = 0; i < count; i++) {
+      view.setUint32(16 * i, valueOf(b + i) % 80, true);
+      view.setUint32(16 * i + 8, valueOf(Math.imul(b, 7) >>> 0) % 80, true);
+      view.setUint32(16 * i + 12, (a >>> 24) % 8 === 0 ? valueOf(b) : a & 1, true);
+    }
+    return new Uint8Array(view.buffer);
+  };
+  return {
+    type,
+    request(_queue, a, b) {
+      const sector = (b & 1 ? valueOf(b) : b >>> 1) % (b & 2 ? 2 ** 32 : 64);
+      const length = pick(LENGTHS, b >>> 8);
+      const kind = pick(TYPES, a);
+      const pieces: Piece[] = [{ data: header(a, sector) }];
+      if (kind === 11 || kind === 13) pieces.push({ data: ranges(a, b) });
+      else if (kind === 1) pieces.push({ data: new Uint8Array(length) });
+      for (let i = (a >>> 4) & 3; i > 0 && kind !== 1; i--) pieces.push({ data: length });
+      if ((a >>> 28) % 8 !== 0) pieces.push({ data: 1 });
+      return pieces;
+    },
+    world: [
+      { name: 'disk-mode', weight: 2, run: a => void (backend.mode = a & 3) },
+      { name: 'disk-complete', weight: 8, run: (a, b) => backend.complete(a & 31, (b & 1) !== 0) },
+      { name: 'disk-resize', weight: 1, run: a => backend.resize((a % 128) * SECTOR, () => undefined) },
+      { name: 'disk-throttle', weight: 1, run: a => void (throttled = (a & 1) !== 0) },
+    ],
+    check() {
+      if (held > MAX_WAITING) throw new DeviceFailure(`${held} requests are held back`);
+      if (backend.waiting.length > MAX_WAITING * 64) backend.waiting.length = 0;
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { VirtioNet } from '../../../src/devices/virtio/net/net.js';
+import type { NetBackend, NetCard, Offload } from '../../../src/net/backend.js';
+import { Cable } from '../../../src/net/cable.js';
+import { RemoteCard } from '../../../src/net/card.js';
+import { DeviceFailure } from '../failure.js';
+import { pick, valueOf } from '../operations.js';
+import type { Piece } from './rings.js';
+import type { Subject } from './subject.js';
+
+const PAIRS = 2;
+const LENGTHS = [0, 1, 9, 10, 11, 12, 13, 14, 26, 60, 64, 590, 1514, 1526, 4000] as const;
+const GSO_TYPES = [0, 0, 1, 4, 5, 0x81, 0x84, 3, 0xff] as const;
+const COMMANDS = [
+  [0, 0, 1],
+  [0, 1, 1],
+  [0, 5, 1],
+  [0, 6, 1],
+  [1, 0, 8],
+  [1, 0, 20],
+  [1, 1, 6],
+  [2, 0, 2],
+  [2, 1, 2],
+  [3, 0, 0],
+  [4, 0, 2],
+  [5, 0, 8],
+  [6, 0, 4],
+  [255, 255, 7],
+] as const;
+
+/** Takes what comes, or nothing for a while; it checks that offloads lie inside their frames. */
+class UnrulyPeer implements NetBackend {
+  card!: NetCard;
+  ready = true;
+  accepts = { checksum: true, tcp4: true, tcp6: true, udp: true };
+  onReady?: () => void;
+  frames = 0;
+
+  attach(card: NetCard): void {
+    this.card = card;
+  }
+
+  transmit(frame: Uint8Array, offload?: Offload): void {
+    this.frames++;
+    if (offload?.csumStart === undefined) return;
+    if (offload.csumStart + offload.csumOffset! + 2 > frame.length) {
+      throw new DeviceFailure(`a checksum at ${offload.csumStart}+${offload.csumOffset} of ${frame.length} bytes`);
+    }
+  }
+
+  onRoom(): void {}
+
+  close(): void {}
+}
+
+/** An Ethernet frame with an IP header and a TCP or UDP header that are about right. */
+function frameOf(length: number, a: number): Uint8Array {
+  const frame = new Uint8Array(length);
+  const put = (at: number, ...bytes: number[]): void => {
+    for (let i = 0; i < bytes.length && at + i < length; i++) frame[at + i] = bytes[i];
+  };
+  put(0, 0x52, 0x54, 0, 0x12, 0x34, a & 1 ? 0x56 : 0x57);
+  if (a & 2) put(0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+  const udp = (a & 8) !== 0;
+  let at = 12;
+  if (a & 16) {
+    put(at, 0x81, 0x00, (a >>> 8) & 0xff, a & 0xff);
+    at += 4;
+  }
+  if (a & 4) {
+    put(at, 0x86, 0xdd, 0x60);
+    put(at + 8, udp ? 17 : 6);
+    if (a & 32) put(at + 8, 0, 64, ...Array<number>(32).fill(1), 6, (a >>> 16) & 0xff);
+    at += 42;
+  } else {
+    put(at, 0x08, 0x00, (a & 64 ? (a >>> 20) & 0xff : 0x45), 0, 0, 40, 0, 0, (a >>> 12) & 0x3f, 0, 64, udp ? 17 : 6);
+    at += 22;
+  }
+  put(at, 0x12, 0x34, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, a & 128 ? (a >>> 24) & 0xff : 0x50, 0x10);
+  return frame;
+}
+
+export function netSubject(): Subject {
+  const cable = new Cable(Cable.allocate());
+  const peer = new UnrulyPeer();
+  let again = false;
+  const remote = new RemoteCard(cable, peer, () => undefined, () => undefined);
+  const type = new VirtioNet({
+    cable,
+    kick: () => undefined,
+    again: () => void (again = true),
+    mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56),
+    mtu: 1500,
+    queuePairs: PAIRS,
+  });
+  const header = (a: number, b: number): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(12));
+    view.setUint8(0, a & 3);
+    view.setUint8(1, pick(GSO_TYPES, a >>> 2));
+    view.setUint16(2, b & 1 ? valueOf(b) : 54, true);
+    view.setUint16(4, a & 0x1000 ? valueOf(a) : 1000, true);
+    view.setUint16(6, b & 2 ? valueOf(Math.imul(b, 3) >>> 0) : 34, true);
+    view.setUint16(8, b & 4 ? valueOf(Math.imul(b, 5) >>> 0) : 16, true);
+    return new Uint8Array(view.buffer);
+  };
+  const command = (a: number, b: number): Piece[] => {
+    const [kind, number, length] = pick(COMMANDS, a);
+    const bytes = new Uint8Array(2 + (b % 8 === 0 ? b >>> 20 : length));
+    bytes.set([kind, number].slice(0, bytes.length));
+    for (let i = 2; i < bytes.length; i++) bytes[i] = i % 4 === 2 ? (b >>> 8) & 3 : b & 16 ? valueOf(b + i) : 0;
+    return [{ data: bytes }, ...((a >>> 8) % 8 === 0 ? [] : [{ data: 1 }])];
+  };
+  return {
+    type,
+    request(queue, a, b) {
+      if (queue === 2 * PAIRS || (queue === 2 && a % 3 === 0)) return command(a >>> 2, b);
+      const length = pick(LENGTHS, b >>> 4);
+      if (queue % 2 === 0) return Array.from({ length: 1 + (a & 1) }, () => ({ data: length }));
+      const frame = frameOf(length, Math.imul(a, 0x9e37_79b1) >>> 0);
+      const whole = Uint8Array.from([...header(a, b), ...frame]);
+      if (a & 0x100) return [{ data: whole }];
+      const cut = (b >>> 12) % (whole.length + 1);
+      return [{ data: whole.subarray(0, cut) }, { data: whole.subarray(cut) }];
+    },
+    world: [
+      {
+        name: 'frame-in',
+        weight: 10,
+        run: (a, b) => {
+          const gso = pick([undefined, undefined, 'tcp4', 'tcp6', 'udp'] as const, b);
+          const offload = b & 0x100 ? { csumStart: 34, csumOffset: 16, gso, gsoSize: 500, headerLength: 54 } : undefined;
+          peer.card.receive(frameOf(pick(LENGTHS, a >>> 3), Math.imul(a, 0x9e37_79b1) >>> 0), offload);
+        },
+      },
+      {
+        name: 'net-poll',
+        weight: 12,
+        run: () => {
+          remote.poll();
+          again = type.poll() || again;
+          if (again) again = type.poll();
+        },
+      },
+      { name: 'link', weight: 1, run: a => void (cable.link = (a & 1) !== 0) },
+      { name: 'peer-ready', weight: 1, run: a => void (peer.ready = (a & 3) !== 0) },
+      {
+        name: 'peer-accepts',
+        weight: 1,
+        run: a => {
+          peer.accepts = {
+            checksum: (a & 1) !== 0,
+            tcp4: (a & 2) !== 0,
+            tcp6: (a & 4) !== 0,
+            udp: (a & 8) !== 0,
+          };
+        },
+      },
+    ],
+  };
+}

@@ -1,0 +1,33 @@
+import { VirtioRng } from '../../../src/devices/virtio/rng.js';
+import { DeviceFailure } from '../failure.js';
+import { pick } from '../operations.js';
+import type { Subject } from './subject.js';
+
+const LENGTHS = [0, 1, 64, 4000, 0x1_0000, 0x8_0000] as const;
+/** What one step may draw: 256 buffers of 64 KiB. */
+const MAX_DRAWN = 16 << 20;
+
+export function rngSubject(): Subject {
+  let drawn = 0;
+  const type = new VirtioRng(target => {
+    drawn += target.length;
+    target.fill(0x77);
+  });
+  return {
+    type,
+    request: (_queue, a, b) => [
+      ...(a % 8 === 0 ? [{ data: new Uint8Array(16) }] : []),
+      ...Array.from({ length: 1 + (a & 3) }, () => ({ data: pick(LENGTHS, b) })),
+    ],
+    world: [
+      {
+        name: 'drawn',
+        weight: 1,
+        run: () => {
+          if (drawn > 1024 * MAX_DRAWN) throw new DeviceFailure(`${drawn} bytes were drawn`);
+          drawn = 0;
+        },
+      },
+    ],
+  };
+}
