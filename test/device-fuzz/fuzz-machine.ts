@@ -14,6 +14,8 @@ const PAGE = 4096;
 const MS = 1e6;
 /** Rounds of the machine's loop for one passage of time: timers that arm themselves again have so many turns. */
 const ROUNDS = 4;
+/** Of so many resets one checks all of RAM: it takes longer than all the steps between them. */
+const RESETS_A_CHECK = 16;
 /** Plain data that a device may hold at the most, as characters of JSON. */
 const MAX_STATE = 1 << 20;
 
@@ -47,6 +49,7 @@ export class FuzzMachine {
   /** Devices whose queues are watched, and whether they have been used since their last reset. */
   private readonly virtio: { readonly device: VirtioDevice; used: boolean }[] = [];
   /** Queues whose areas have been named. */
+  private resets = 0;
   private readonly seen = new WeakSet<Virtqueue>();
 
   constructor(parts: Partial<BoardOptions['parts']> = {}) {
@@ -184,8 +187,10 @@ export class FuzzMachine {
   noticeResets(): void {
     for (const watched of this.virtio) {
       const { device, used } = watched;
-      if (!used || device.status !== 0 || device.queues.some((_, index) => device.queue(index))) continue;
+      if (!used || device.status !== 0) continue;
+      if (device.queues.some((_, index) => device.queue(index))) continue;
       watched.used = false;
+      if (++this.resets % RESETS_A_CHECK !== 0) continue;
       this.checkMemory();
       this.writable.fill(0);
       this.bytes.copy(this.shadow);
@@ -215,6 +220,7 @@ export class FuzzMachine {
   /** No byte has changed that nobody named. */
   private checkMemory(): void {
     const { bytes, shadow, writable } = this;
+    if (bytes.equals(shadow)) return;
     for (let page = 0; page < RAM; page += PAGE) {
       if (bytes.compare(shadow, page, page + PAGE, page, page + PAGE) === 0) continue;
       for (let at = page; at < page + PAGE; at++) {

@@ -135,6 +135,19 @@ describe.each(['split', 'packed'] as const)('the %s queue', kind => {
     expect(queue.enableNotifications()).toBe(false);
   });
 
+  it('hands out no more than it has entries, however often the driver goes round', () => {
+    const { queue, driver, violations } = rig(kind, 4);
+    for (let i = 0; i < 4; i++) driver.add(into(i));
+    for (let i = 0; i < 4; i++) expect(queue.pop()).toBeDefined();
+    expect(queue.progress().inFlight).toBe(4);
+    // The device still holds all four: the driver makes them available again all the same.
+    if (driver instanceof SplitDriver) driver.publish(0);
+    else driver.raw(into(0), WRITE);
+    expect(queue.pop()).toBeUndefined();
+    expect(violations).toHaveLength(1);
+    expect(queue.broken).toBe(true);
+  });
+
   it('goes on from its saved state, with buffers under way', () => {
     const { memory, queue, driver, violations } = rig(kind, 4);
     for (let i = 0; i < 6; i++) {
