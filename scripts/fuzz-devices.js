@@ -36,9 +36,19 @@ try {
   const file = join(folder, 'fuzz.mjs');
   await bundle.write({ file, format: 'esm' });
   const corpus = join(root, 'test/corpus/devices');
-  const { status } = spawnSync(process.execPath, [...(process.env.FUZZ_NODE_OPTIONS?.split(' ') ?? []), file, '--corpus', corpus, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      ...(process.env.FUZZ_NODE_OPTIONS?.split(' ') ?? []),
+      file,
+      '--corpus',
+      corpus,
+      ...process.argv.slice(2),
+    ],
+    {
+      stdio: 'inherit',
+    },
+  );
   process.exitCode = status ?? 1;
 } finally {
   rmSync(folder, { recursive: true });

@@ -5,7 +5,7 @@ import type { Step } from './operations.js';
 import type { MakeTarget, Target } from './target.js';
 
 /** Steps of a case that looks for new code, and of one that only goes on. */
-const SHORT = 150;
+const SHORT = 60;
 const LONG = 20_000;
 
 export interface Failure {
@@ -20,6 +20,7 @@ export class Campaign {
   cases = 0;
   /** What was found to reach code that nothing before had reached. */
   readonly found: CorpusEntry[] = [];
+  private readonly kept = new Set<string>();
   private readonly random: () => number;
   private readonly names: readonly string[];
 
@@ -42,6 +43,21 @@ export class Campaign {
     }
     coverage.take();
     return undefined;
+  }
+
+  /** Of the corpus and what was found, as few as reach together what all of them do. */
+  smallest(coverage: BlockCoverage): readonly CorpusEntry[] {
+    coverage.forget();
+    // Those of few steps first.
+    const all = [...this.corpus, ...this.found].sort((a, b) => a.steps.length - b.steps.length);
+    return all.filter(({ target, steps }) => {
+      const make = this.targets[target];
+      if (!make) return false;
+      runCase(make, (_target, index) => steps[index]);
+      const first = !this.kept.has(target);
+      this.kept.add(target);
+      return coverage.take() > 0 || first;
+    });
   }
 
   /** One short case: kept in {@link found} when it reaches something new. */

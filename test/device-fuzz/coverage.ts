@@ -21,6 +21,12 @@ export class BlockCoverage {
     this.session.post('Profiler.stopPreciseCoverage');
   }
 
+  /** As if nothing had been executed. */
+  forget(): void {
+    this.take();
+    this.scripts.clear();
+  }
+
   /** Bytes of source executed since the last call that never had been before. */
   take(): number {
     let fresh = 0;
@@ -45,7 +51,11 @@ export class BlockCoverage {
       const executed = new Uint8Array(endOffset - startOffset);
       // Inner ranges come behind those that they are in.
       for (const range of ranges) {
-        executed.fill(range.count > 0 ? 1 : 0, range.startOffset - startOffset, range.endOffset - startOffset);
+        executed.fill(
+          range.count > 0 ? 1 : 0,
+          range.startOffset - startOffset,
+          range.endOffset - startOffset,
+        );
       }
       for (let i = 0; i < executed.length; i++) {
         if (executed[i] === 0 || known[startOffset + i] === 1) continue;

@@ -14,7 +14,10 @@ export interface Outcome {
 }
 
 /** Takes the steps of one case on a fresh machine; `next` says which, until it says none. */
-export function runCase(make: MakeTarget, next: (target: Target, index: number) => Step | undefined): Outcome {
+export function runCase(
+  make: MakeTarget,
+  next: (target: Target, index: number) => Step | undefined,
+): Outcome {
   const target = make();
   const byName = new Map<string, Operation>(target.operations.map(operation => [operation.name, operation]));
   let operations = 0;
@@ -33,7 +36,10 @@ export function runCase(make: MakeTarget, next: (target: Target, index: number) 
     target.machine.finish();
     target.check?.();
   } catch (error) {
-    return { operations, failure: { step: index, error: error instanceof Error ? error : new Error(String(error)) } };
+    return {
+      operations,
+      failure: { step: index, error: error instanceof Error ? error : new Error(String(error)) },
+    };
   }
   return { operations };
 }
@@ -43,7 +49,7 @@ export function runSteps(make: MakeTarget, steps: readonly Step[]): Outcome {
 }
 
 /** The shortest list found, by leaving out pieces for at most so many seconds, that still fails. */
-export function minimise(make: MakeTarget, steps: readonly Step[], seconds = 60): readonly Step[] {
+export function minimise(make: MakeTarget, steps: readonly Step[], seconds = 10): readonly Step[] {
   const end = performance.now() + 1000 * seconds;
   // What comes behind the failure is not part of it.
   let rest = steps.slice(0, (runSteps(make, steps).failure?.step ?? steps.length) + 1);

@@ -22,12 +22,17 @@ const MAX_STATE = 1 << 20;
 /** Named by descriptors: the ranges that the queues of the machine under test were given to write. */
 type Named = (gpa: number, length: number) => void;
 let named: Named | undefined;
+type Segment = Parameters<Chain['add']>;
 
 /** The queue itself says what it hands out to a device: the check is that the device keeps to it. */
-const { add } = Chain.prototype;
-Chain.prototype.add = function (gpa: number, length: number, writable: boolean): void {
+const add = Object.getOwnPropertyDescriptor(Chain.prototype, 'add')!.value as (
+  this: Chain,
+  ...named: Segment
+) => void;
+Chain.prototype.add = function (...segment: Segment): void {
+  const [gpa, length, writable] = segment;
   if (writable) named?.(gpa, length);
-  add.call(this, gpa, length, writable);
+  add.apply(this, segment);
 };
 
 /**
@@ -171,7 +176,9 @@ export class FuzzMachine {
         watched.used = true;
         const { inFlight } = queue.progress();
         if (inFlight > queue.size || inFlight < 0) {
-          throw new DeviceFailure(`queue ${index} of ${queue.size} entries has ${inFlight} buffers under way`);
+          throw new DeviceFailure(
+            `queue ${index} of ${queue.size} entries has ${inFlight} buffers under way`,
+          );
         }
         if (this.seen.has(queue)) continue;
         this.seen.add(queue);
@@ -202,7 +209,8 @@ export class FuzzMachine {
     this.checkMemory();
     for (const device of this.board.allDevices()) {
       const state = JSON.stringify(device.save());
-      if (state.length > MAX_STATE) throw new DeviceFailure(`${device.name} holds ${state.length} characters of state`);
+      if (state.length > MAX_STATE)
+        throw new DeviceFailure(`${device.name} holds ${state.length} characters of state`);
     }
     named = undefined;
   }

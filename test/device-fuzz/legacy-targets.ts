@@ -13,7 +13,13 @@ const LINES = [0, 1, 3, 4, 5, 8, 9, 10, 11, 12, 16, 20, 23] as const;
 function accesses(machine: FuzzMachine, names: readonly string[]): Operation[] {
   const devices = names.map(name => machine.board.device(name)!);
   const ranges = devices.flatMap(device => device.ranges);
-  const access = (range: (typeof ranges)[number], offset: number, size: AccessSize, b: number, value: number): void => {
+  const access = (
+    range: (typeof ranges)[number],
+    offset: number,
+    size: AccessSize,
+    b: number,
+    value: number,
+  ): void => {
     const at = range.base + offset;
     if (range.space === 'port') {
       if (b & 1) machine.portRead(at, size);
@@ -54,7 +60,10 @@ function accesses(machine: FuzzMachine, names: readonly string[]): Operation[] {
   ];
 }
 
-function target(names: readonly string[], more: (machine: FuzzMachine) => readonly Operation[] = () => []): MakeTarget {
+function target(
+  names: readonly string[],
+  more: (machine: FuzzMachine) => readonly Operation[] = () => [],
+): MakeTarget {
   return (): Target => {
     const machine = new FuzzMachine();
     machine.powerOn();

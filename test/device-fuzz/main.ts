@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { Campaign, type Failure } from './campaign.js';
 import { CorpusFolder } from './corpus.js';
 import { BlockCoverage } from './coverage.js';
-import { formatEntry, minimise, type CorpusEntry } from './fuzz-case.js';
+import { formatEntry, minimise } from './fuzz-case.js';
 import { FAMILIES, familyOf } from './targets.js';
 
 /** Of the time, what goes to looking for code that nothing has reached; the rest only makes operations. */
@@ -46,13 +46,15 @@ function fuzz(family: string): Failure | Error | undefined {
   const begin = performance.now();
   const elapsed = (): number => (performance.now() - begin) / 1000;
   const rate = (): string => Math.round(campaign.operations / elapsed()).toLocaleString('en');
-  const over = (share: number): boolean => elapsed() >= share * seconds || campaign.operations >= share * limit;
+  const over = (share: number): boolean =>
+    elapsed() >= share * seconds || campaign.operations >= share * limit;
 
   coverage.start();
+  coverage.forget();
   let failure = campaign.replay(coverage);
   while (!failure && !over(EXPLORING)) failure = campaign.explore(coverage);
+  if (values.keep && !failure && campaign.found.length > 0) folder.write(family, campaign.smallest(coverage));
   coverage.stop();
-  if (values.keep && campaign.found.length > 0) keep(family, corpus, campaign.found);
   const before = heap();
   let reported = performance.now();
   while (!failure && !over(1)) {
@@ -69,11 +71,6 @@ function fuzz(family: string): Failure | Error | undefined {
   );
   if (failure) return failure;
   return grown > MAX_GROWTH ? new Error(`${family}: the heap has grown by ${grown} bytes`) : undefined;
-}
-
-/** Adds what was found to the corpus, as few steps as reach it. */
-function keep(family: string, corpus: readonly CorpusEntry[], found: readonly CorpusEntry[]): void {
-  folder.write(family, [...corpus, ...found]);
 }
 
 console.log(`seed ${seed}`);

@@ -9,6 +9,7 @@ const MSIX = 0x11;
 /** Configuration space by both mechanisms, base addresses, and the table of MSI-X. */
 export function pciOperations(machine: FuzzMachine, slots: readonly number[]): Operation[] {
   const msix = new Map(slots.map(slot => [slot, capability(machine, slot, MSIX)]));
+  const windows = new Map(slots.map(slot => [slot, virtioWindow(machine, slot)]));
   return [
     {
       name: 'pci-config',
@@ -50,8 +51,8 @@ export function pciOperations(machine: FuzzMachine, slots: readonly number[]): O
       weight: 2,
       run: (a, b, c) => {
         const slot = pick(slots, a);
-        const window = virtioWindow(machine, slot);
-        if (window === 0) return 1;
+        const window = windows.get(slot);
+        if (!window) return 1;
         machine.configWrite(slot, window + 4, 1, pick([0, 1, 2, 4, 5, 255], a >>> 4));
         machine.configWrite(slot, window + 8, 4, valueOf(b));
         machine.configWrite(slot, window + 12, 4, pick([0, 1, 2, 3, 4, 8], a >>> 8));
@@ -85,16 +86,21 @@ export function pciOperations(machine: FuzzMachine, slots: readonly number[]): O
 }
 
 function capability(machine: FuzzMachine, slot: number, id: number): number {
-  for (let at = machine.configRead(slot, 0x34, 1); at !== 0; at = machine.configRead(slot, at + 1, 1)) {
-    if (machine.configRead(slot, at, 1) === id) return at;
-  }
-  return 0;
+  return capabilities(machine, slot).find(at => machine.configRead(slot, at, 1) === id) ?? 0;
+}
+
+/** Offsets of a function's capabilities; none where there is no function. */
+function capabilities(machine: FuzzMachine, slot: number): number[] {
+  const found: number[] = [];
+  if (machine.configRead(slot, 0, 2) === 0xffff) return found;
+  for (let at = machine.configRead(slot, 0x34, 1); at !== 0; at = machine.configRead(slot, at + 1, 1))
+    found.push(at);
+  return found;
 }
 
 /** The capability of type 5, by which configuration space reaches the virtio structures (virtio 1.3, 4.1.4.9). */
 function virtioWindow(machine: FuzzMachine, slot: number): number {
-  for (let at = machine.configRead(slot, 0x34, 1); at !== 0; at = machine.configRead(slot, at + 1, 1)) {
-    if (machine.configRead(slot, at, 1) === 9 && machine.configRead(slot, at + 3, 1) === 5) return at;
-  }
-  return 0;
+  const isWindow = (at: number): boolean =>
+    machine.configRead(slot, at, 1) === 9 && machine.configRead(slot, at + 3, 1) === 5;
+  return capabilities(machine, slot).find(isWindow) ?? 0;
 }

@@ -17,18 +17,25 @@ const MAX_WAITING = 512;
 class UnrulyBackend implements BlockBackend {
   size = 64 * SECTOR;
   readonly readOnly = false;
+  readonly deferred = true;
   readonly discardGranularity = SECTOR;
   onResize?: () => void;
   readonly waiting: (() => void)[] = [];
   mode = 0;
 
   read(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    this.inside(offset, buffers.reduce((sum, { length }) => sum + length, 0));
+    this.inside(
+      offset,
+      buffers.reduce((sum, { length }) => sum + length, 0),
+    );
     this.end(() => buffers.forEach(buffer => buffer.fill(0x5a)), done);
   }
 
   write(offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
-    this.inside(offset, buffers.reduce((sum, { length }) => sum + length, 0));
+    this.inside(
+      offset,
+      buffers.reduce((sum, { length }) => sum + length, 0),
+    );
     this.end(() => undefined, done);
   }
 

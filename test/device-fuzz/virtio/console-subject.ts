@@ -35,7 +35,9 @@ class UnrulyLine implements ConsoleLine {
 export function consoleSubject(): Subject {
   const lines = Array.from({ length: 3 }, () => new UnrulyLine());
   const type = new VirtioConsole(
-    lines.map((line, i) => ({ kind: i === 2 ? 'port' : 'console', name: i === 0 ? '' : `port.${i}`, line }) as const),
+    lines.map(
+      (line, i) => ({ kind: i === 2 ? 'port' : 'console', name: i === 0 ? '' : `port.${i}`, line }) as const,
+    ),
   );
   return {
     type,
@@ -70,10 +72,19 @@ export function consoleSubject(): Subject {
       {
         name: 'console-resize',
         weight: 2,
-        run: (a, b) => type.resize(type.ports[a % 3], { columns: 1 + (b & 0xff), rows: 1 + ((b >>> 8) & 0xff) }),
+        run: (a, b) =>
+          type.resize(type.ports[a % 3], { columns: 1 + (b & 0xff), rows: 1 + ((b >>> 8) & 0xff) }),
       },
-      { name: 'console-connected', weight: 2, run: (a, b) => type.setConnected(type.ports[a % 3], (b & 1) !== 0) },
-      { name: 'console-present', weight: 2, run: (a, b) => type.setPresent(type.ports[a % 3], (b & 3) !== 0) },
+      {
+        name: 'console-connected',
+        weight: 2,
+        run: (a, b) => type.setConnected(type.ports[a % 3], (b & 1) !== 0),
+      },
+      {
+        name: 'console-present',
+        weight: 2,
+        run: (a, b) => type.setPresent(type.ports[a % 3], (b & 3) !== 0),
+      },
     ],
   };
 }

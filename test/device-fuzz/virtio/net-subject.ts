@@ -43,7 +43,9 @@ class UnrulyPeer implements NetBackend {
     this.frames++;
     if (offload?.csumStart === undefined) return;
     if (offload.csumStart + offload.csumOffset! + 2 > frame.length) {
-      throw new DeviceFailure(`a checksum at ${offload.csumStart}+${offload.csumOffset} of ${frame.length} bytes`);
+      throw new DeviceFailure(
+        `a checksum at ${offload.csumStart}+${offload.csumOffset} of ${frame.length} bytes`,
+      );
     }
   }
 
@@ -72,7 +74,21 @@ function frameOf(length: number, a: number): Uint8Array {
     if (a & 32) put(at + 8, 0, 64, ...Array<number>(32).fill(1), 6, (a >>> 16) & 0xff);
     at += 42;
   } else {
-    put(at, 0x08, 0x00, (a & 64 ? (a >>> 20) & 0xff : 0x45), 0, 0, 40, 0, 0, (a >>> 12) & 0x3f, 0, 64, udp ? 17 : 6);
+    put(
+      at,
+      0x08,
+      0x00,
+      a & 64 ? (a >>> 20) & 0xff : 0x45,
+      0,
+      0,
+      40,
+      0,
+      0,
+      (a >>> 12) & 0x3f,
+      0,
+      64,
+      udp ? 17 : 6,
+    );
     at += 22;
   }
   put(at, 0x12, 0x34, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, a & 128 ? (a >>> 24) & 0xff : 0x50, 0x10);
@@ -83,7 +99,12 @@ export function netSubject(): Subject {
   const cable = new Cable(Cable.allocate());
   const peer = new UnrulyPeer();
   let again = false;
-  const remote = new RemoteCard(cable, peer, () => undefined, () => undefined);
+  const remote = new RemoteCard(
+    cable,
+    peer,
+    () => undefined,
+    () => undefined,
+  );
   const type = new VirtioNet({
     cable,
     kick: () => undefined,
@@ -106,7 +127,8 @@ export function netSubject(): Subject {
     const [kind, number, length] = pick(COMMANDS, a);
     const bytes = new Uint8Array(2 + (b % 8 === 0 ? b >>> 20 : length));
     bytes.set([kind, number].slice(0, bytes.length));
-    for (let i = 2; i < bytes.length; i++) bytes[i] = i % 4 === 2 ? (b >>> 8) & 3 : b & 16 ? valueOf(b + i) : 0;
+    for (let i = 2; i < bytes.length; i++)
+      bytes[i] = i % 4 === 2 ? (b >>> 8) & 3 : b & 16 ? valueOf(b + i) : 0;
     return [{ data: bytes }, ...((a >>> 8) % 8 === 0 ? [] : [{ data: 1 }])];
   };
   return {
@@ -127,7 +149,8 @@ export function netSubject(): Subject {
         weight: 10,
         run: (a, b) => {
           const gso = pick([undefined, undefined, 'tcp4', 'tcp6', 'udp'] as const, b);
-          const offload = b & 0x100 ? { csumStart: 34, csumOffset: 16, gso, gsoSize: 500, headerLength: 54 } : undefined;
+          const offload =
+            b & 0x100 ? { csumStart: 34, csumOffset: 16, gso, gsoSize: 500, headerLength: 54 } : undefined;
           peer.card.receive(frameOf(pick(LENGTHS, a >>> 3), Math.imul(a, 0x9e37_79b1) >>> 0), offload);
         },
       },

@@ -117,7 +117,11 @@ export class DriverRing {
     this.machine.poke(this.areas[1] + 2, 2, this.available);
   }
 
-  private place(pieces: readonly Piece[], flaw: Flaw, random: number): { gpa: number; length: number; flags: number }[] {
+  private place(
+    pieces: readonly Piece[],
+    flaw: Flaw,
+    random: number,
+  ): { gpa: number; length: number; flags: number }[] {
     return pieces.map(({ data }, i) => {
       const slot = BUFFERS + (((random >>> 3) + 7 * i) % BUFFER_SLOTS) * BUFFER_BYTES;
       const writable = typeof data === 'number';
@@ -127,7 +131,8 @@ export class DriverRing {
       if (i === (random >>> 9) % pieces.length) {
         if (flaw === 'beyond') gpa = RAM - (random & 0xff);
         else if (flaw === 'wrap') gpa = 2 ** 64 - 4096;
-        else if (flaw === 'device-memory') gpa = pick([0xfee0_0000, 0xfec0_0000, 0xe001_0000, 0xfeb0_0000, 0xc000_0000], random);
+        else if (flaw === 'device-memory')
+          gpa = pick([0xfee0_0000, 0xfec0_0000, 0xe001_0000, 0xfeb0_0000, 0xc000_0000], random);
         else if (flaw === 'huge') length = pick([0xffff_ffff, 0x8000_0000, RAM, RAM - gpa], random);
         else if (flaw === 'empty') length = 0;
       }
@@ -144,7 +149,12 @@ export class DriverRing {
     machine.poke(at + 14, 2, word14);
   }
 
-  private addSplit(buffers: readonly { gpa: number; length: number; flags: number }[], indirect: boolean, flaw: Flaw, random: number): number {
+  private addSplit(
+    buffers: readonly { gpa: number; length: number; flags: number }[],
+    indirect: boolean,
+    flaw: Flaw,
+    random: number,
+  ): number {
     const { machine, size, areas } = this;
     const table = TABLES + (random % 16) * TABLE_BYTES;
     const count = buffers.length;
@@ -163,7 +173,13 @@ export class DriverRing {
     let head = first;
     if (indirect) {
       const flags = INDIRECT | (flaw === 'indirect-and-next' ? NEXT : 0) | (random & 0x400 ? WRITE : 0);
-      this.descriptor(areas[0] + 16 * head, table, 16 * count + (flaw === 'indirect-odd' ? 1 : 0), flags, head);
+      this.descriptor(
+        areas[0] + 16 * head,
+        table,
+        16 * count + (flaw === 'indirect-odd' ? 1 : 0),
+        flags,
+        head,
+      );
     }
     this.nextDescriptor += indirect ? 1 : count;
     if (flaw === 'bad-head') head = size + (random & 0xffff);
@@ -173,7 +189,12 @@ export class DriverRing {
     return count + 3;
   }
 
-  private addPacked(buffers: readonly { gpa: number; length: number; flags: number }[], indirect: boolean, flaw: Flaw, random: number): number {
+  private addPacked(
+    buffers: readonly { gpa: number; length: number; flags: number }[],
+    indirect: boolean,
+    flaw: Flaw,
+    random: number,
+  ): number {
     const { areas } = this;
     const id = flaw === 'bad-head' ? random & 0xffff : this.slot;
     if (indirect) {

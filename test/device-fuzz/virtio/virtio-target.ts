@@ -23,7 +23,8 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
   const subject = make(machine.clock);
   addVirtio(board, 'virtio', subject.type, way);
   const whole = board.device('virtio')!;
-  if (!(whole instanceof VirtioPci || whole instanceof VirtioMmio)) throw new TypeError('the device is no virtio device');
+  if (!(whole instanceof VirtioPci || whole instanceof VirtioMmio))
+    throw new TypeError('the device is no virtio device');
   const device: VirtioDevice = whole.device;
   machine.watch(device);
   machine.powerOn();
@@ -52,7 +53,7 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
     rings = [];
     for (let index = 0; index < device.queues.length; index++) {
       const largest = registers.queueSize(index);
-      const wanted = a & 8 ? largest : pick([1, 2, 4, 8, 16, 32], c >>> index % 16);
+      const wanted = a & 8 ? largest : pick([1, 2, 4, 8, 16, 32], c >>> (index % 16));
       const size = way === 'legacy' ? largest : Math.min(largest, packed && a & 16 ? wanted + 1 : wanted);
       const ring = new DriverRing(machine, index, Math.max(1, size), packed, registers.legacy);
       if ((a >>> 16) % 8 !== index) {
@@ -98,7 +99,7 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
         if (rings.length === 0) return 1;
         const ring = rings[a % rings.length];
         const pieces = subject.request(ring.index, b, c);
-        const flaw = (a >>> 30) === 0 ? pick(FLAWS, a >>> 8) : 'none';
+        const flaw = a >>> 30 === 0 ? pick(FLAWS, a >>> 8) : 'none';
         const written = pieces.length === 0 ? 0 : ring.add(pieces, (a & 0x80) !== 0, flaw, c);
         if ((a & 0x40) === 0) registers.notify(ring.index, b);
         return 1 + written;
@@ -107,7 +108,8 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
     {
       name: 'notify',
       weight: 10,
-      run: (a, b) => registers.notify((a >>> 28) === 0 ? valueOf(a) & 0x3ff : a % (device.queues.length + 1), b),
+      run: (a, b) =>
+        registers.notify(a >>> 28 === 0 ? valueOf(a) & 0x3ff : a % (device.queues.length + 1), b),
     },
     {
       name: 'disturb',

@@ -40,6 +40,8 @@ class Request {
   queue!: Virtqueue;
   /** Of its queue. */
   index = 0;
+  /** Bytes of data that the driver has got when it ends well. */
+  filled = 0;
   /** For the back end. */
   readonly done: (result: BlockResult) => void;
   /** The same for a write after which the back end's buffers are to be flushed. */
@@ -198,6 +200,7 @@ export class VirtioBlk implements DeviceType {
     request.chain = chain;
     request.queue = queue;
     request.index = index;
+    request.filled = 0;
     this.pending.add(request);
     chain.readInto(0, this.header, 0, HEADER_SIZE);
     const sector = this.readSector(this.headerView, 8);
@@ -214,7 +217,7 @@ export class VirtioBlk implements DeviceType {
         this.backend.flush(request.done);
         return;
       case RequestType.GET_ID:
-        this.identify(chain);
+        request.filled = this.identify(chain);
         this.end(request, RequestStatus.OK);
         return;
       case RequestType.DISCARD:
@@ -259,6 +262,7 @@ export class VirtioBlk implements DeviceType {
     if (!this.inRange(sector, length / SECTOR_SIZE)) {
       this.end(request, RequestStatus.IOERR);
     } else if (!write) {
+      request.filled = length;
       if (this.backend.deferred) this.readAside(request, offset, length, 0);
       else this.backend.read(offset, chain.views(true, 0, length), request.done);
     } else {
@@ -274,8 +278,13 @@ export class VirtioBlk implements DeviceType {
       if (!result && this.pending.has(request)) {
         request.chain.write(from, piece);
         const next = from + piece.length;
-        if (next < length) {
+        if (next < length && this.inRange((offset + next) / SECTOR_SIZE, (length - next) / SECTOR_SIZE)) {
           this.readAside(request, offset, length, next);
+          return;
+        }
+        // The disk has become smaller in between.
+        if (next < length) {
+          this.end(request, RequestStatus.IOERR);
           return;
         }
       }
@@ -283,10 +292,10 @@ export class VirtioBlk implements DeviceType {
     });
   }
 
-  private identify(chain: Chain): void {
+  private identify(chain: Chain): number {
     const id = new Uint8Array(Math.min(ID_SIZE, chain.writableBytes - 1));
     id.set(this.serial.subarray(0, id.length));
-    chain.write(0, id);
+    return chain.write(0, id);
   }
 
   /** DISCARD and WRITE_ZEROES: a list of ranges (5.2.6.2). All are checked before the first is touched. */
@@ -349,8 +358,11 @@ export class VirtioBlk implements DeviceType {
   private end(request: Request, status: number): void {
     if (!this.pending.delete(request)) return;
     const { chain, queue, index } = request;
-    chain.write8(chain.writableBytes - 1, status);
-    queue.push(chain, chain.writableBytes);
+    const data = chain.writableBytes - 1;
+    const filled = status === RequestStatus.OK ? request.filled : 0;
+    chain.write8(data, status);
+    // What counts is written from the buffer's start on (2.7.8.1): the status does only behind all of the data.
+    queue.push(chain, filled === data ? data + 1 : filled);
     this.free.push(request);
     // What is done at once is told of when the whole batch is.
     if (!this.serving) this.host.signal(index);

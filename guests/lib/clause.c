@@ -1,0 +1,69 @@
+#include "lib/clause.h"
+
+#include "lib/check.h"
+#include "lib/cpu.h"
+#include "lib/idt.h"
+#include "lib/io.h"
+#include "lib/lapic.h"
+#include "lib/pit.h"
+#include "lib/print.h"
+
+static uint32_t lines;
+
+void clauses_begin(void)
+{
+  idt_init();
+  lapic_enable();
+}
+
+static bool begin(const char *id, bool ok)
+{
+  lines++;
+  put_str(ok ? "ok " : "not ok ");
+  put_str(id);
+  return ok;
+}
+
+bool clause(const char *id, bool ok)
+{
+  begin(id, ok);
+  put_char('\n');
+  return ok;
+}
+
+bool clause_value(const char *id, bool ok, uint64_t value)
+{
+  if (!begin(id, ok)) {
+    put_char(' ');
+    put_hex(value);
+  }
+  put_char('\n');
+  return ok;
+}
+
+void clause_skip(const char *id, const char *why)
+{
+  lines++;
+  put_str("skip ");
+  put_str(id);
+  put_char(' ');
+  put_str(why);
+  put_char('\n');
+}
+
+void settle(void)
+{
+  enable_interrupts();
+  for (unsigned i = 0; i < 3; i++)
+    pit_delay(PIT_10_MS);
+  disable_interrupts();
+}
+
+void clauses_end(void)
+{
+  put_str("end ");
+  put_dec(lines);
+  put_char('\n');
+  out32(DEBUG_EXIT, 0);
+  halt_for_ever();
+}

@@ -1,0 +1,22 @@
+// Statements of a specification and what a guest has found out about them, a line each: `ok <id>`,
+// `not ok <id> <what was there>`, `skip <id> <why>`. An id is that of tsvmm's catalogue. One statement may be looked at
+// often: it is broken when it was broken once.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+// Interrupts can be taken from then on.
+void clauses_begin(void);
+
+// Returns `ok`.
+bool clause(const char *id, bool ok);
+// The same with what was there, for people.
+bool clause_value(const char *id, bool ok, uint64_t value);
+// Cannot be looked at on this machine.
+void clause_skip(const char *id, const char *why);
+
+// Waits for some milliseconds with interrupts on: what is not to happen has had its chance.
+void settle(void);
+
+// `end <number of lines>`, then ends the machine with 0, whatever was broken: that is for the reader to judge.
+_Noreturn void clauses_end(void);
