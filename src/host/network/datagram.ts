@@ -8,6 +8,9 @@ import { failureOf } from './failure.js';
 /** What is sent is copied here, until the host keeps something of it. */
 let sendBuffer = new Uint8Array(65536);
 
+/** Datagrams of one socket that the host has not taken yet. */
+const MAX_UNSENT = 64;
+
 /** Addresses are never names: nothing is looked up, and a send has been tried when it returns. */
 function noLookup(
   address: string,
@@ -46,6 +49,8 @@ export class SocketDatagram implements HostDatagram {
       this.sendConnected(copyOf(bytes), to);
       return;
     }
+    // The host does not get rid of what it has: datagrams may be lost, memory may not.
+    if (this.socket.getSendQueueCount() >= MAX_UNSENT) return;
     const copy = sendBuffer.subarray(0, bytes.length);
     copy.set(bytes);
     this.socket.send(copy, to.port, to.address, error => {

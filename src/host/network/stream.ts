@@ -8,6 +8,7 @@ import type {
   HostStream,
   StreamEvents,
 } from '../../net/user/host.js';
+import { ByteQueue } from '../../net/user/tcp/byte-queue.js';
 import { failureOf } from './failure.js';
 
 /**
@@ -19,7 +20,7 @@ const readBuffer = new Uint8Array(44 * 1460);
 /** Each side ends by itself, and whatever was written is reported when the host has taken it. */
 const OPTIONS = { allowHalfOpen: true, noDelay: true, writableHighWaterMark: 1 };
 
-/** What is written is copied here, until the host keeps something of it. */
+/** What is written is copied here, as long as the host takes all of it at once. */
 let writeBuffer = new Uint8Array(65536);
 
 const NOTHING = new Uint8Array(0);
@@ -28,6 +29,8 @@ const NOTHING = new Uint8Array(0);
 class SocketStream implements HostStream {
   private over = false;
   private ending = false;
+  /** What is written while the host takes nothing: in one piece, however small what the guest sends. */
+  private readonly waiting = new ByteQueue();
 
   constructor(
     private readonly socket: Socket,
@@ -35,7 +38,7 @@ class SocketStream implements HostStream {
   ) {}
 
   get queued(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.waiting.length;
   }
 
   /** @param connected whether it stands already */
@@ -49,9 +52,14 @@ class SocketStream implements HostStream {
       });
     }
     socket.on('end', () => this.hearEnd());
-    socket.on('drain', () => {
-      if (!this.over) events.drained();
-    });
+    const taken = (): void => {
+      if (this.over) return;
+      this.writeWaiting();
+      if (this.queued === 0) events.drained();
+    };
+    socket.on('drain', taken);
+    // Behind the last of it there is no "drain".
+    socket.on('finish', taken);
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.over) return;
       this.over = true;
@@ -67,7 +75,7 @@ class SocketStream implements HostStream {
   private hearEnd(): void {
     const { socket, events } = this;
     if (this.over) return;
-    if (this.ending || socket.writableLength > 0) events.ended();
+    if (this.ending || this.queued > 0) events.ended();
     else
       socket.write(NOTHING, error => {
         if (!error && !this.over) events.ended();
@@ -80,6 +88,10 @@ class SocketStream implements HostStream {
 
   write(bytes: Uint8Array): void {
     if (this.over || this.ending || bytes.length === 0) return;
+    if (this.socket.writableLength > 0) {
+      this.waiting.append(bytes);
+      return;
+    }
     if (bytes.length > writeBuffer.length) writeBuffer = new Uint8Array(bytes.length);
     const copy = writeBuffer.subarray(0, bytes.length);
     copy.set(bytes);
@@ -88,7 +100,17 @@ class SocketStream implements HostStream {
     if (this.socket.writableLength > 0) writeBuffer = new Uint8Array(writeBuffer.length);
   }
 
+  private writeWaiting(): void {
+    const { length } = this.waiting;
+    if (length === 0) return;
+    const bytes = new Uint8Array(length);
+    this.waiting.copyTo(0, length, bytes, 0);
+    this.waiting.clear();
+    this.socket.write(bytes);
+  }
+
   end(): void {
+    this.writeWaiting();
     this.ending = true;
     this.socket.end();
   }
@@ -102,6 +124,7 @@ class SocketStream implements HostStream {
   }
 
   close(): void {
+    if (!this.ending) this.writeWaiting();
     this.over = true;
     // Reading on would keep it for as long as the other side likes.
     if (this.socket.writableFinished) this.socket.destroy();
@@ -110,6 +133,7 @@ class SocketStream implements HostStream {
 
   reset(): void {
     this.over = true;
+    this.waiting.clear();
     this.socket.resetAndDestroy();
   }
 }

@@ -22,6 +22,9 @@ import { Timers } from './timers.js';
 import { Udp } from './udp.js';
 import { UdpForward } from './udp-forward.js';
 
+/** Bytes for data of TCP on its way, each way. */
+const MEMORY = 512 << 20;
+
 /** A port of the host that leads to the guest. */
 export interface OpenForward {
   readonly protocol: Protocol;
@@ -48,7 +51,7 @@ export class UserNetwork implements NetBackend {
   private readonly tcp: Tcp;
   private readonly input: IpInput;
 
-  private constructor(options: CheckedUserNetwork, host: NetworkHost) {
+  private constructor(options: CheckedUserNetwork, host: NetworkHost, memory: number) {
     this.mtu = options.mtu;
     const timers = new Timers(host);
     const link = new Link();
@@ -67,16 +70,17 @@ export class UserNetwork implements NetBackend {
     this.dns = new DnsProxy(network);
     this.echo = new Echo(network);
     this.udp = new Udp(network, this.dns, options.ipv4 && new DhcpServer(network, options.ipv4));
-    this.tcp = new Tcp(network);
+    this.tcp = new Tcp(network, memory);
     this.input = new IpInput(network, this.echo, this.discovery, this.udp, this.tcp);
   }
 
   /**
    * A network whose forwarded ports are open.
+   * @param memory most bytes of TCP's data that wait in one direction, for guest or host
    * @throws ConfigError when one of them cannot be had
    */
-  static async open(options: CheckedUserNetwork, host: NetworkHost): Promise<UserNetwork> {
-    const network = new UserNetwork(options, host);
+  static async open(options: CheckedUserNetwork, host: NetworkHost, memory = MEMORY): Promise<UserNetwork> {
+    const network = new UserNetwork(options, host, memory);
     try {
       await network.openForwards();
     } catch (error) {

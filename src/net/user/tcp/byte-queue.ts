@@ -29,6 +29,11 @@ export class ByteQueue {
     return this.used;
   }
 
+  /** Bytes of memory that it has. */
+  get capacity(): number {
+    return this.block.length;
+  }
+
   append(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.used + bytes.length > this.block.length) this.grow(this.used + bytes.length);

@@ -1,3 +1,4 @@
+import type { Budget } from './budget.js';
 import type { HostFailure, HostStream, StreamEvents } from '../host.js';
 import type { Quote } from '../icmp-errors.js';
 import type { NetTimer, Timers } from '../timers.js';
@@ -13,6 +14,11 @@ const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
 const MIN_MSS = 64;
 /** For how long a closed connection answers what the guest sends again: there is one cable, and nothing is on it long. */
 const TIME_WAIT_MS = 1000;
+/** Most bytes that may wait on their way in one direction of one connection: with what is read at once, half a mebibyte. */
+const MAX_QUEUE = 448 << 10;
+const MIN_QUEUE = 16 << 10;
+/** What a host's connection holds besides, while it does not take what is written. */
+const WRITE_OVERHEAD = 64 << 10;
 
 /**
  * How far a connection has come: the host's is being made; the guest's answer to a SYN is waited for; it was the guest
@@ -22,8 +28,9 @@ export type Phase = 'connecting' | 'syn-sent' | 'syn-received' | 'open' | 'time-
 
 /** What a connection needs of all of them. */
 export interface ConnectionOwner {
-  /** Most bytes that may wait on their way in one direction of one connection. */
-  readonly queueLimit: number;
+  /** Memory for data that the guest has not acknowledged, and for data that the host has not taken. */
+  readonly toGuest: Budget;
+  readonly toHost: Budget;
   /** Calls `flush` soon. */
   flushLater(connection: TcpConnection): void;
   /** Calls `roomAgain` when the card has room again. */
@@ -53,6 +60,9 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   private receiver: Receiver;
   private stream!: HostStream;
   private paused = false;
+  /** Memory that it has taken of each budget. */
+  private heldForGuest = 0;
+  private heldForHost = 0;
   /** Whether the host's side had sent its FIN when the guest's came. */
   private endedFirst = false;
   /** Whether windows are scaled. */
@@ -101,7 +111,10 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
 
   /** What more of the guest's data may wait for the host. */
   get room(): number {
-    return this.phase === 'connecting' ? this.owner.queueLimit : this.owner.queueLimit - this.stream.queued;
+    const { toHost } = this.owner;
+    if (toHost.full) return 0;
+    const most = toHost.share(MIN_QUEUE, MAX_QUEUE);
+    return this.phase === 'connecting' ? most : Math.max(0, most - this.stream.queued);
   }
 
   /** Whether it was not established yet. */
@@ -114,6 +127,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   connected(): void {
     if (this.phase !== 'connecting') return;
     this.phase = 'syn-received';
+    if (this.owner.toGuest.full) this.pauseReading();
     this.sender.started();
     this.emitSyn();
   }
@@ -128,10 +142,8 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   data(bytes: Uint8Array): void {
     if (this.phase === 'closed' || this.phase === 'time-wait') return;
     this.sender.queue.append(bytes);
-    if (this.sender.queue.length >= this.owner.queueLimit && !this.paused) {
-      this.paused = true;
-      this.stream.pause();
-    }
+    this.account();
+    if (this.owner.toGuest.full || this.sender.queue.length >= this.readLimit) this.pauseReading();
     this.output();
   }
 
@@ -142,8 +154,10 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   }
 
   drained(): void {
-    if (this.phase !== 'open' || this.receiver.finished) return;
-    if (this.receiver.couldGrow(this.windowStep)) this.acknowledge();
+    if (this.phase !== 'open') return;
+    this.account();
+    if (this.receiver.finished) this.closeWhenDone();
+    else this.reopenWindow();
   }
 
   broken(): void {
@@ -171,6 +185,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
       case 'closed':
         break;
     }
+    this.account();
   }
 
   /** RFC 9293, 3.10.7.3. */
@@ -237,14 +252,17 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     const duplicate = segment.length === 0 && sender.isSameWindow(window);
     sender.updateWindow(segment.sequence, segment.acknowledgment, window);
     sender.acknowledged(segment.acknowledgment, duplicate);
-    if (this.paused && sender.queue.length < this.owner.queueLimit / 2) {
-      this.paused = false;
-      this.stream.resume();
-    }
+    this.account();
+    this.resumeReading();
   }
 
   private receiveData(segment: TcpSegment): void {
     const { receiver } = this;
+    if (this.owner.toHost.full && segment.end > segment.start) {
+      // As good as lost: the guest sends it again.
+      this.acknowledge();
+      return;
+    }
     const hadGap = receiver.hasGap;
     receiver.receive(segment);
     if (receiver.finished) {
@@ -286,6 +304,28 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   gaveUp(): void {
     this.emitReset();
     this.abort();
+  }
+
+  /** There is memory for data from the host again. */
+  resumeReading(): void {
+    if (!this.paused || this.phase === 'closed' || this.phase === 'time-wait') return;
+    if (this.owner.toGuest.full || this.sender.queue.length >= this.readLimit / 2) return;
+    this.paused = false;
+    this.stream.resume();
+  }
+
+  /** There is none. */
+  pauseReading(): void {
+    // One that somebody has made to the guest is paused until the guest has accepted it.
+    if (this.paused || this.phase === 'syn-sent' || this.phase === 'closed') return;
+    this.paused = true;
+    this.stream.pause();
+  }
+
+  /** There is room for data for the host again: the guest is told, if that is worth it. */
+  reopenWindow(): void {
+    if (this.phase !== 'open' || this.receiver.finished) return;
+    if (this.receiver.couldGrow(this.windowStep)) this.acknowledge();
   }
 
   /** The card has room again. */
@@ -337,7 +377,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
 
   /** By how much the guest's window has to move so that it is worth telling. */
   private get windowStep(): number {
-    return Math.min(this.owner.queueLimit / 2, this.ownMss);
+    return Math.min(MIN_QUEUE / 2, this.ownMss);
   }
 
   /** What the guest's SYN says is agreed on. */
@@ -355,12 +395,16 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     const accepted = this.phase === 'syn-sent';
     this.phase = 'open';
     this.owner.settled(this);
-    if (accepted) this.stream.resume();
+    if (!accepted) return;
+    this.paused = true;
+    this.resumeReading();
   }
 
   private closeWhenDone(): void {
     const { receiver, sender } = this;
     if (!receiver.finished || !sender.finished) return;
+    // What the host has not taken is still this connection's: nobody else would count it.
+    if (this.stream.queued > 0) return;
     this.stream.close();
     // The guest had the last word, or may not have heard ours.
     if (!this.endedFirst) {
@@ -379,6 +423,30 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     this.sender.stop();
     this.receiver.clear();
     this.timer.disarm();
+    this.account();
     this.owner.removed(this, embryonic);
+  }
+
+  /** Most bytes from the host that may wait for the guest. */
+  private get readLimit(): number {
+    return this.owner.toGuest.share(MIN_QUEUE, MAX_QUEUE);
+  }
+
+  /** Says how much memory it has. */
+  private account(): void {
+    const { owner, receiver, sender, stream } = this;
+    const forGuest = sender.queue.capacity;
+    if (forGuest !== this.heldForGuest) {
+      const more = forGuest - this.heldForGuest;
+      this.heldForGuest = forGuest;
+      owner.toGuest.add(more);
+    }
+    const queued = this.phase === 'closed' ? 0 : stream.queued;
+    const forHost = receiver.held + (queued > 0 ? queued + WRITE_OVERHEAD : 0);
+    if (forHost !== this.heldForHost) {
+      const more = forHost - this.heldForHost;
+      this.heldForHost = forHost;
+      owner.toHost.add(more);
+    }
   }
 }

@@ -3,6 +3,8 @@ import { add, distance } from './sequence.js';
 
 /** Pieces of one connection that wait for what is before them. */
 const MAX_PIECES = 512;
+/** Memory that a piece takes besides its bytes, about. */
+const PIECE_OVERHEAD = 256;
 
 interface Piece {
   readonly sequence: number;
@@ -11,6 +13,8 @@ interface Piece {
 
 /** Data that came before its turn: pieces by their place, without overlaps. */
 export class OutOfOrderData {
+  /** Memory that all of them take, about. */
+  held = 0;
   private readonly pieces: Piece[] = [];
 
   get isEmpty(): boolean {
@@ -28,6 +32,7 @@ export class OutOfOrderData {
       if (gap > 0) {
         const length = Math.min(gap, end - at);
         this.pieces.splice(i, 0, { sequence: from, bytes: copyOf(bytes, at, at + length) });
+        this.held += length + PIECE_OVERHEAD;
         i++;
         from = add(from, length);
         at += length;
@@ -46,6 +51,7 @@ export class OutOfOrderData {
       const skip = distance(sequence, piece.sequence);
       if (skip < 0) return undefined;
       this.pieces.shift();
+      this.held -= piece.bytes.length + PIECE_OVERHEAD;
       if (skip < piece.bytes.length) return skip === 0 ? piece.bytes : piece.bytes.subarray(skip);
     }
     return undefined;
@@ -53,5 +59,6 @@ export class OutOfOrderData {
 
   clear(): void {
     this.pieces.length = 0;
+    this.held = 0;
   }
 }

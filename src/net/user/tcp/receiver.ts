@@ -46,6 +46,11 @@ export class Receiver {
     return !this.early.isEmpty;
   }
 
+  /** Memory that such data takes. */
+  get held(): number {
+    return this.early.held;
+  }
+
   /** Whether any of what a segment takes lies within the window (RFC 9293, 3.4). */
   accepts(sequence: number, length: number): boolean {
     const offset = distance(sequence, this.next);

@@ -7,6 +7,7 @@ import { quoteOf } from '../icmp-errors.js';
 import { IpPath } from '../ip-path.js';
 import type { Network } from '../network.js';
 import { PROTOCOL, type IpPacket } from '../packet.js';
+import { Budget } from './budget.js';
 import { ByteQueue } from './byte-queue.js';
 import { TcpConnection, type ConnectionOwner, type Opener } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
@@ -18,10 +19,6 @@ import { Wire } from './wire.js';
 const MAX_CONNECTIONS = 16_384;
 /** Those of them that were not established yet. */
 const MAX_EMBRYONIC = 2048;
-/** Memory for data on its way in one direction, of all connections: each has its share, within limits. */
-const MEMORY = 256 << 20;
-const MAX_QUEUE = 512 << 10;
-const MIN_QUEUE = 16 << 10;
 /** Ports from which a connection to the guest comes when the host's own port is taken. */
 const FIRST_EPHEMERAL = 49_152;
 const EPHEMERAL_PORTS = 16_384;
@@ -30,6 +27,8 @@ const NOTHING = new ByteQueue();
 
 /** TCP (RFC 9293): the guest's connections end here and go on as the host's, and the other way round. */
 export class Tcp implements ConnectionOwner {
+  readonly toGuest: Budget;
+  readonly toHost: Budget;
   private readonly table = new ConnectionTable();
   private embryonic = 0;
   private readonly segment = new TcpSegment();
@@ -41,15 +40,27 @@ export class Tcp implements ConnectionOwner {
   private nextEphemeral = 0;
   private readonly random = new Uint8Array(4);
 
-  constructor(private readonly network: Network) {}
+  /** @param memory bytes for data on its way in one direction, of all connections */
+  constructor(
+    private readonly network: Network,
+    memory: number,
+  ) {
+    const { host } = network;
+    this.toGuest = new Budget(
+      memory,
+      () => this.forAll(connection => connection.pauseReading()),
+      () => host.defer(() => this.forAll(connection => connection.resumeReading())),
+    );
+    this.toHost = new Budget(
+      memory,
+      () => undefined,
+      () => host.defer(() => this.forAll(connection => connection.reopenWindow())),
+    );
+  }
 
   /** Connections at this moment, closed ones that still wait included. */
   get size(): number {
     return this.table.size;
-  }
-
-  get queueLimit(): number {
-    return Math.min(MAX_QUEUE, Math.max(MIN_QUEUE, Math.floor(MEMORY / (this.table.size + 1))));
   }
 
   receive(packet: IpPacket): void {
@@ -133,6 +144,10 @@ export class Tcp implements ConnectionOwner {
   }
 
   // -------------------------------------------------------------------------------------------------------------------
+
+  private forAll(action: (connection: TcpConnection) => void): void {
+    for (const connection of this.table.all()) action(connection);
+  }
 
   private flush(): void {
     this.flushing = false;

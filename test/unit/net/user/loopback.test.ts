@@ -8,6 +8,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { connectStream } from '../../../../src/host/network/stream.js';
 import { openHearingDatagram } from '../../../../src/host/network/udp-errors.js';
 import { openPing } from '../../../../src/host/network/ping.js';
 import { parseHosts, parseResolvConf } from '../../../../src/host/network/names.js';
@@ -160,6 +161,37 @@ describe('a guest’s connection', () => {
     socket.resume();
     await lab.until(() => guest.ended && guest.delivered);
     expect(Buffer.concat(received).equals(data)).toBe(true);
+  });
+
+  it('takes little memory for many small segments that the server does not take', async () => {
+    const server = createServer(ECHO);
+    const port = await serve(server);
+    let sent = 0;
+    let standing = (): void => undefined;
+    const stands = new Promise<void>(resolve => (standing = resolve));
+    const unexpected = (): void => expect.unreachable();
+    const stream = connectStream(
+      { address: '127.0.0.1', port },
+      { connected: standing, failed: unexpected, data: unexpected, ended() {}, drained() {}, broken() {} },
+    );
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    socket.pause();
+    await stands;
+    for (const chunk = new Uint8Array(1 << 20); stream.queued === 0; sent += chunk.length)
+      stream.write(chunk);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 5000; i++, sent++) stream.write(Uint8Array.of(i));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 << 20);
+    stream.end();
+    let received = 0;
+    socket.on('data', data => (received += data.length));
+    const ended = once(socket, 'end');
+    socket.resume();
+    await ended;
+    expect(received).toBe(sent);
+    expect(stream.queued).toBe(0);
+    socket.end();
+    stream.close();
   });
 
   it('reaches a unix socket of the host', async () => {

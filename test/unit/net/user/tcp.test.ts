@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { conversation, guestOf, pattern, SERVERS, wire } from './support/conversation.js';
 import { ip, TCP, tcpFrame, type ReceivedTcp } from './support/frames.js';
 import { lab, type Lab } from './support/network.js';
+import type { GuestTcpOptions } from './support/tcp-guest.js';
 
 /** The TCP segments that have arrived since the last time. */
 function segments({ card }: Lab): ReceivedTcp[] {
@@ -149,6 +150,109 @@ describe('the handshake', () => {
     expect(all.host.streams.length).toBe(2048);
     for (const { events } of all.host.streams) events.failed('refused');
     expect(all.network.statistics.connections).toBe(0);
+  });
+});
+
+describe('many connections', () => {
+  const CHUNK = pattern(64 << 10);
+
+  /** Connections that stand, on a network with so much memory for their data each way. */
+  async function stand(count: number, memory: number, options: Partial<GuestTcpOptions> = {}) {
+    const all = await lab({}, memory);
+    const guests = Array.from({ length: count }, (_, i) =>
+      guestOf(all, { ...options, fromPort: 1024 + i }).connect(),
+    );
+    all.card.onFrame = ({ tcp }) => {
+      if (tcp) guests[tcp.toPort - 1024].receive(tcp);
+    };
+    all.host.settle();
+    for (const { events } of all.host.streams) events.connected();
+    all.host.settle();
+    expect(guests.every(({ state }) => state === 'open')).toBe(true);
+    return { ...all, guests };
+  }
+
+  it('hold no more of the host’s data than there is memory, and go on when there is', async () => {
+    const memory = 2 << 20;
+    const { host, guests } = await stand(100, memory);
+    for (const guest of guests) guest.silent = true;
+    let given = 0;
+    for (let round = 0; round < 20; round++) {
+      for (const stream of host.streams) {
+        if (stream.paused) continue;
+        stream.events.data(CHUNK);
+        given += CHUNK.length;
+      }
+    }
+    expect(host.streams.every(({ paused }) => paused)).toBe(true);
+    expect(given).toBeGreaterThan(memory / 2);
+    expect(given).toBeLessThanOrEqual(memory + CHUNK.length);
+    // What is refused is not read, and comes later.
+    for (const guest of guests) guest.silent = false;
+    const received = (): number => guests.reduce((sum, guest) => sum + guest.received, 0);
+    for (let i = 0; i < 200 && received() < given; i++) {
+      for (const guest of guests) guest.read();
+      host.pass(1000);
+    }
+    expect(received()).toBe(given);
+    host.pass(1000);
+    expect(host.streams.some(({ paused }) => paused)).toBe(false);
+  });
+
+  it('that stand still leave memory for others', async () => {
+    const { host, guests } = await stand(40, 8 << 20);
+    const [active, ...still] = guests;
+    const [stream, ...others] = host.streams;
+    for (const guest of still) guest.silent = true;
+    for (const other of others) while (!other.paused) other.events.data(CHUNK);
+    for (let i = 0; i < 50; i++) {
+      if (!stream.paused) stream.events.data(CHUNK);
+      host.settle();
+      active.read();
+      host.pass(300);
+    }
+    expect(active.received).toBeGreaterThan(20 * CHUNK.length);
+  });
+
+  it('hold no more of the guest’s data than there is memory', async () => {
+    const memory = 4 << 20;
+    const { host, guests } = await stand(60, memory, { mss: 16_000 });
+    for (const stream of host.streams) stream.slow = true;
+    const data = pattern(100_000);
+    for (const guest of guests) guest.send(data);
+    host.settle();
+    const queued = (): number => host.streams.reduce((sum, stream) => sum + stream.queued, 0);
+    for (let i = 0; i < 5; i++) {
+      for (const guest of guests) guest.tick();
+      host.pass(300);
+      expect(queued()).toBeLessThanOrEqual(memory);
+    }
+    expect(queued()).toBeGreaterThan(0);
+    for (let i = 0; i < 100 && !guests.every(({ delivered }) => delivered); i++) {
+      for (const stream of host.streams) stream.drain();
+      for (const guest of guests) guest.tick();
+      host.pass(300);
+    }
+    expect(host.streams.every(stream => stream.bytes.equals(data))).toBe(true);
+  });
+
+  it('count until the host has taken what the guest has sent', async () => {
+    const { network, host, guests } = await stand(1, 8 << 20);
+    const [stream] = host.streams;
+    const [guest] = guests;
+    stream.slow = true;
+    guest.send('late news');
+    guest.close();
+    stream.events.ended();
+    host.settle();
+    host.pass(10_000);
+    expect(guest.delivered && guest.ended).toBe(true);
+    expect(network.statistics.connections).toBe(1);
+    expect(stream.closed).toBe(false);
+    stream.drain();
+    host.pass(10_000);
+    expect(stream.closed).toBe(true);
+    expect(network.statistics.connections).toBe(0);
   });
 });
 

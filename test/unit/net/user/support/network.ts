@@ -9,10 +9,10 @@ export interface Lab {
 }
 
 /** A user network between a card and a host that the test plays. */
-export async function lab(options: UserNetworkOptions = {}): Promise<Lab> {
+export async function lab(options: UserNetworkOptions = {}, memory?: number): Promise<Lab> {
   const host = new FakeHost();
   const card = new FakeCard();
-  const network = await UserNetwork.open(checkUserNetwork(options), host);
+  const network = await UserNetwork.open(checkUserNetwork(options), host, memory);
   network.attach(card);
   return { network, card, host };
 }
