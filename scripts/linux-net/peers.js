@@ -45,8 +45,10 @@ export function md5() {
  * @param {(port: number) => Promise<T>} use
  */
 export async function withHttpServer(listener, use) {
-  const server = createServer(listener);
-  const server6 = createServer(listener);
+  // However slow the guest is.
+  const options = { requestTimeout: 0 };
+  const server = createServer(options, listener);
+  const server6 = createServer(options, listener);
   // A storm of connections waits here.
   server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 });
   await once(server, 'listening');

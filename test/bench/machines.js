@@ -12,6 +12,7 @@ import { CLI, MEMORY_MIB } from './places.js';
  * @property {number} [memoryMib]
  * @property {number} [cpus]
  * @property {{ readonly path: string, readonly format: 'raw' | 'qcow2' }} [disk] on virtio-blk
+ * @property {'user'} [network] on virtio-net, each machine's own
  * @property {'pc' | 'microvm'} [machine] tsvmm's; QEMU's is always its pc
  */
 
@@ -31,7 +32,7 @@ export const MACHINES = {
   tcg: {
     title: 'QEMU TCG',
     success: [0, 1], // the debug exit's is (code << 1) | 1
-    command: ({ kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk }) => [
+    command: ({ kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk, network }) => [
       process.env['QEMU'] ?? 'qemu-system-x86_64',
       ...['-accel', 'tcg', '-cpu', 'max', '-smp', `${cpus}`, '-m', `${memoryMib}`],
       ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
@@ -46,6 +47,7 @@ export const MACHINES = {
             '-device',
             'virtio-blk-pci,drive=d',
           ]),
+      ...(network === undefined ? [] : ['-netdev', `${network},id=n`, '-device', 'virtio-net-pci,netdev=n']),
     ],
   },
   v86: {
@@ -68,7 +70,7 @@ export const MACHINES = {
  */
 function tsvmm(
   accelerator,
-  { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk, machine = 'pc' },
+  { kernel, commandLine, initrd, memoryMib = MEMORY_MIB, cpus = 1, disk, network, machine = 'pc' },
 ) {
   return [
     process.execPath,
@@ -86,6 +88,7 @@ function tsvmm(
     ],
     ...(initrd === undefined ? [] : ['--initrd', initrd]),
     ...(disk === undefined ? [] : ['--disk', `${disk.path},format=${disk.format}`]),
+    ...(network === undefined ? [] : ['--net', network]),
     ...['--append', commandLine, kernel],
   ];
 }

@@ -1,78 +1,85 @@
-// A download by Linux through the user network, on the software CPU beside QEMU TCG with its own, the same guest in one
-// run: node test/bench/network.js, after npm run build.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { createMachine } from 'tsvmm';
-import { linuxGuest } from '../../scripts/kvm-in-qemu/linux-guest.js';
+import { freePort } from '../../scripts/osv/ports.js';
+import { commandLine, netGuest } from '../../scripts/linux-net/guest.js';
+import { Program, withPrograms } from '../../scripts/linux-net/peers.js';
+import { runMachine } from './machines.js';
+import { processorTime } from './processes.js';
+import { figure } from './report.js';
+import { median } from './stats.js';
 
-const SIZE = 60 << 20;
-const ROUNDS = 3;
+const MEBIBYTES = 128;
+const PASSES = 3;
+const LEAST = 0.5;
+/** The initial RAM disk has Debian's programs in it. */
+const MEMORY_MIB = 512;
 
-const guest = await linuxGuest(line => console.error(line));
-const body = Buffer.alloc(SIZE, 7);
-const server = createServer((_request, response) => {
-  response.setHeader('content-length', SIZE);
-  response.end(body);
-}).listen(0, '127.0.0.1');
-await once(server, 'listening');
-const address = server.address();
-if (address === null || typeof address === 'string') throw new Error('the server has no port');
-const fetch = `time wget -q -O /dev/null http://10.0.2.2:${address.port}/`;
-const script = [
-  'ifconfig eth0 10.0.2.15 up',
-  'route add default gw 10.0.2.2',
-  ...Array(ROUNDS).fill(fetch),
-].join('; ');
-const append = `console=ttyS0 quiet tsvmm.modules=virtio_pci,virtio_net -- /bin/sh -c "${script}"`;
+/** A busy host's. */
+const TIMEOUT_MS = 1_800_000;
 
-/** @returns {Promise<string>} what the guest printed */
-async function onQemu() {
-  const qemu = spawn(
-    'qemu-system-x86_64',
-    [
-      ...['-accel', 'tcg', '-m', '512', '-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
-      ...['-kernel', guest.bzImage, '-initrd', guest.initrd, '-append', append],
-      ...['-netdev', 'user,id=n', '-device', 'virtio-net-pci,netdev=n'],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let text = '';
-  qemu.stdout.on('data', data => (text += String(data)));
-  await once(qemu, 'exit');
-  return text;
-}
+/** What test/guests/linux-net/bench.sh says before and behind each measurement. */
+const LINE = /^net-bench: (begin|end) (\S+)$/;
 
-/** @returns {Promise<string>} what the guest printed */
-async function onTsvmm() {
-  const machine = await createMachine({
-    kernel: guest.bzImage,
-    initrd: guest.initrd,
-    accel: 'wasm',
-    memory: '512M',
-    append,
-    networks: [{ type: 'user' }],
-    timeoutMs: 600_000,
+/**
+ * iperf3 in a Linux guest, against a server on the host's loopback, through tsvmm's user network and QEMU's own.
+ * @param {{ readonly rounds: number, readonly clock: 'wall' | 'processor' }} options
+ */
+export async function measureNetwork({ rounds, clock }) {
+  const { bzImage, initrd } = await netGuest(line => process.stderr.write(`${line}\n`));
+  const port = await freePort();
+  const server = new Program('iperf3', ['-s', '-B', '127.0.0.1', '-p', port, '--forceflush']);
+  /** @type {Record<'tsvmm' | 'tcg', Map<string, number[]>>} */
+  const speeds = { tsvmm: new Map(), tcg: new Map() };
+  await withPrograms([server], async () => {
+    await server.printed(/Server listening/);
+    for (let round = 0; round < rounds; round++) {
+      for (const machine of /** @type {const} */ (['tsvmm', 'tcg'])) {
+        const guest = {
+          kernel: bzImage,
+          initrd,
+          commandLine: `reboot=k panic=-1 ${commandLine('bench', [port, MEBIBYTES, PASSES])}`,
+          memoryMib: MEMORY_MIB,
+          network: /** @type {const} */ ('user'),
+        };
+        for (const [name, values] of await run(machine, guest, clock)) {
+          speeds[machine].set(name, [...(speeds[machine].get(name) ?? []), ...values]);
+        }
+      }
+    }
   });
-  await machine.run();
-  const { text } = machine.serial;
-  await machine.close();
-  return text;
+  return [...speeds.tsvmm].map(([name, values]) => {
+    const [value, peer] = [median(values), median(speeds.tcg.get(name) ?? [NaN])];
+    return figure(`user network, ${name}`, 'MB/s', value, {
+      peer,
+      peerName: 'QEMU TCG',
+      compared: value / peer,
+      bar: { kind: 'ratio', least: LEAST },
+    });
+  });
 }
 
 /**
- * @param {string} text
- * @returns {number} MiB a second of the fastest round
+ * @param {'tsvmm' | 'tcg'} machine
+ * @param {import('./machines.js').Guest} guest
+ * @param {'wall' | 'processor'} clock
+ * @returns {Promise<Map<string, number[]>>} for each measurement, its speed in each pass
  */
-function throughput(text) {
-  const times = [...text.matchAll(/real\s+(\d+)m ([\d.]+)s/g)].map(([, m, s]) => Number(m) * 60 + Number(s));
-  if (times.length !== ROUNDS) throw new Error(`the guest did not download:\n${text}`);
-  return SIZE / 2 ** 20 / Math.min(...times);
+async function run(machine, guest, clock) {
+  /** @type {Map<string, number[]>} */
+  const speeds = new Map();
+  let begin = NaN;
+  const output = await runMachine(
+    machine,
+    guest,
+    (line, { pid }) => {
+      const match = LINE.exec(line);
+      if (!match) return;
+      const now = clock === 'wall' ? performance.now() : processorTime(pid) / 1e6;
+      const [, what, name] = match;
+      if (what === 'begin') begin = now;
+      else speeds.set(name, [...(speeds.get(name) ?? []), (MEBIBYTES * 1.048576) / ((now - begin) / 1000)]);
+    },
+    { timeoutMs: TIMEOUT_MS },
+  );
+  if (speeds.size === 0 || /^iperf3: error/m.test(output))
+    throw new Error(`nothing was measured:\n${output}`);
+  return speeds;
 }
-
-const qemu = throughput(await onQemu());
-const tsvmm = throughput(await onTsvmm());
-server.close();
-console.log(
-  `download, MiB/s: qemu ${qemu.toFixed(1)}, tsvmm ${tsvmm.toFixed(1)}, ratio ${(tsvmm / qemu).toFixed(2)}`,
-);

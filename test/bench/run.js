@@ -16,6 +16,7 @@ import { measureDisk } from './disk.js';
 import { measureExitCost } from './exit-cost.js';
 import { measureIdle } from './idle.js';
 import { measureMemory } from './memory.js';
+import { measureNetwork } from './network.js';
 import { formatTable, toJson } from './report.js';
 
 const HELP = `Usage: npm run bench -- [options] [section…]
@@ -24,7 +25,8 @@ Measures tsvmm against its peers on this machine: in one run and in turn, so tha
 not. Sections: exits allocation cold-start idle memory, which measure the machine on KVM and are the default; cpu,
 which measures the software CPU on a compute guest, beside QEMU TCG and v86; linux-boot and osv-boot, which boot the
 kernels that TSVMM_LINUX_BZIMAGE, TSVMM_LINUX_INITRD and TSVMM_OSV_KERNEL name on both; osv-microvm, which boots OSv on
-tsvmm's microvm and QEMU's pc; disk, in which Linux reads and writes a virtio disk on the software CPU and on QEMU TCG.
+tsvmm's microvm and QEMU's pc; disk, in which Linux reads and writes a virtio disk on the software CPU and on QEMU TCG; net, in which it sends and
+receives through the user network on both.
 
   --rounds N      rounds of everything that is compared (default 9; cold-start: 15; cpu, linux-boot, osv-boot: 5)
   --exits N       exits of one run of the guest (default 50000)
@@ -67,6 +69,7 @@ const SECTIONS = {
       ...(values.bits === undefined ? {} : { bits: count(values.bits) }),
     }),
   disk: () => measureDisk({ rounds: count(values.rounds ?? '3'), clock: clock('wall') }),
+  net: () => measureNetwork({ rounds: count(values.rounds ?? '3'), clock: clock('wall') }),
   'linux-boot': () => measureLinuxBoot({ rounds: count(values.rounds ?? '5') }),
   'osv-boot': () => measureOsvBoot({ rounds: count(values.rounds ?? '5') }),
   'osv-microvm': () => measureMicrovmBoot({ rounds: count(values.rounds ?? '5') }),

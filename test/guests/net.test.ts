@@ -2,7 +2,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -248,6 +248,57 @@ test('tsvmm and QEMU at the two ends of a stream', async ({ skip }) => {
     stdio: ['ignore', 'pipe', 'ignore'],
   }).toString();
   expect(lines).toContain('52:54:00:00:00:99 > ff:ff:ff:ff:ff:ff');
+});
+
+test('passt at the other end of a stream answers ARP and carries datagrams', async ({ skip }) => {
+  if (!has('passt')) skip('passt is not here (Debian: apt-get install passt)');
+  const path = join(folder, 'passt.socket');
+  // Started by root it becomes nobody before it makes the socket.
+  await chmod(folder, 0o777);
+  const port = await freeUdpPort();
+  const passt = spawn(
+    'passt',
+    [
+      ...['--foreground', '--socket', path, '-t', 'none', '-u', `${port}:7`],
+      ...['--address', '10.0.2.15', '--netmask', '24', '--gateway', '10.0.2.2'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const ended = once(passt, 'exit');
+  try {
+    let said = '';
+    const listens = new Promise<void>(resolve =>
+      passt.stderr.on('data', (data: Buffer) => {
+        said += data.toString();
+        if (said.includes('You can now start qemu')) resolve();
+      }),
+    );
+    await Promise.race([listens, ended]);
+    expect(passt.exitCode, said).toBe(null);
+    await using machine = await createMachine({
+      kernel: guestPath('net.elf'),
+      accel: 'wasm',
+      append: 'frames=1000',
+      networks: [{ type: 'stream', path }],
+      timeoutMs: 60_000,
+    });
+    const run = machine.run();
+    await machine.serial.waitFor('net.arp-answered PASS');
+    const socket = createSocket('udp4');
+    try {
+      for (const text of ['hello', 'quit']) {
+        const answer = once(socket, 'message') as Promise<[Buffer]>;
+        socket.send(text, port, '127.0.0.1');
+        expect((await answer)[0].toString()).toBe(text);
+      }
+    } finally {
+      socket.close();
+    }
+    expect((await run).status, machine.serial.text).toBe(0);
+  } finally {
+    passt.kill('SIGKILL');
+    await ended;
+  }
 });
 
 test('what cannot be had is told before there is a machine', async () => {

@@ -1,8 +1,7 @@
-# Uploads random bytes and says their sum. Arguments: where to, how many.
+# Uploads a file of random bytes again and again, and says its sum. Arguments: where to, its size, how often.
 
-mkfifo /tmp/body
-md5sum </tmp/body >/tmp/sum &
-head -c "$2" /dev/urandom | tee /tmp/body |
-  curl -sS --fail -T - -w 'linux-net: upload %{size_upload} bytes, %{speed_upload} a second\n' "$1"
-wait
-echo "linux-net: sum $(cut -d ' ' -f 1 /tmp/sum)"
+head -c "$2" /dev/urandom >/tmp/data
+echo "linux-net: sum $(md5sum </tmp/data)"
+for _ in $(seq "$3"); do
+  curl -sS --fail -H 'Expect:' -T /tmp/data -w 'linux-net: upload %{speed_upload} bytes a second\n' "$1" || exit
+done
