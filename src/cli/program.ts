@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { acpiCommand } from './acpi.js';
 import { conformanceCommand } from './conformance.js';
+import { DeviceHelp } from './devices/parse-device.js';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { writeStdout } from './output.js';
@@ -20,6 +21,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     await endWithErrors(program).parseAsync(own, { from: 'user' });
   } catch (error) {
+    if (error instanceof DeviceHelp) help.push(error.text);
     process.exitCode = reportError(await outputHelp(help, error));
   }
 }

@@ -7,3 +7,8 @@ export function splitAtCommas(text: string): string[] {
   }
   return parts;
 }
+
+/** The text whose parts these are. */
+export function joinWithCommas(parts: readonly string[]): string {
+  return parts.map(part => part.replaceAll(',', ',,')).join(',');
+}

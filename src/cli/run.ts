@@ -8,10 +8,12 @@ import type { RecordingOptions } from '../profile/recording-options.js';
 import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
 import type { CpuOption } from '../vmm/machine/cpu-options.js';
 import type { HpetOption } from '../vmm/machine/hpet-options.js';
+import type { VirtioInterface } from '../vmm/machine/virtio-interface.js';
 import type { MachineTypeOption } from '../vmm/machine/machine-parts.js';
 import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
 import { ACTION_SYNTAX, parseAction } from './parse-action.js';
 import { CPU_SYNTAX, parseCpu } from './parse-cpu.js';
+import { applyDevices, DEVICE_SYNTAX, parseDevice, type DeviceFlag } from './devices/parse-device.js';
 import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { NET_SYNTAX, parseNet } from './parse-net.js';
@@ -69,7 +71,8 @@ export interface RunFlags extends ProfileFlags {
   readonly pci: boolean;
   readonly disk?: readonly string[];
   readonly net?: readonly string[];
-  readonly rng?: true;
+  readonly device?: readonly DeviceFlag[];
+  readonly rng?: boolean | VirtioInterface;
   readonly reboot?: true;
   readonly console?: readonly string[];
   readonly monitor?: SerialSpec;
@@ -188,6 +191,13 @@ export function runOptions(): Option[] {
     ).argParser(gather),
     new Option('--rng', 'a source of entropy: a virtio device'),
     new Option(
+      '--device <name>',
+      `a device by QEMU's words, or more of a disk or card: ${DEVICE_SYNTAX}; 'help' lists them; repeatable`,
+    ).argParser((text: string, before: readonly DeviceFlag[] | undefined) => [
+      ...(before ?? []),
+      parseDevice(text),
+    ]),
+    new Option(
       '--console <where>',
       `a virtio console (hvc0 in Linux): ${CONSOLE_SYNTAX}; repeatable; with stdio, com1 goes nowhere by default`,
     ).argParser(gather),
@@ -231,9 +241,10 @@ function list(names: readonly string[]): string {
 export function planMachine(
   kernel: string,
   kernelArguments: readonly string[],
-  flags: RunFlags,
+  written: RunFlags,
   profile?: ProfileRequest,
 ) {
+  const flags = applyDevices(written);
   const consoles = (flags.console ?? []).map(parseConsole);
   const monitor: SerialSpec = flags.monitor ?? { kind: 'none' };
   const further = [...consoles, { flag: '--monitor', spec: monitor }];

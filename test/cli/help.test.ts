@@ -27,6 +27,15 @@ describe('help', () => {
     expect(flagged).toEqual(asked);
   });
 
+  test.each(['run', 'acpi'])('for devices, of %s', async command => {
+    const list = await tsvmm([command, '--device', 'help']);
+    expect(list.stdout).toMatch(/^name "virtio-net-pci", bus PCI, Virtio network card$/m);
+    expect(list).toMatchObject({ status: 0, stderr: '' });
+    const one = await tsvmm([command, '--device', 'virtio-net-pci,help']);
+    expect(one.stdout).toMatch(/^virtio-net-pci options:\n {2}netdev=<the id= of a --net>\n/);
+    expect(one).toMatchObject({ status: 0, stderr: '' });
+  });
+
   test('fits into 120 columns', async () => {
     const { stdout } = await tsvmm(['run', '--help']);
     expect(stdout.split('\n').filter(line => line.length > 120)).toEqual([]);

@@ -105,8 +105,8 @@ export interface MachineOptions {
   readonly disks?: readonly DiskOption[];
   /** Network cards and what they are connected to, in the order in which the guest finds them. */
   readonly networks?: readonly NetworkOption[];
-  /** A source of entropy for the guest, virtio-rng; false by default. */
-  readonly rng?: boolean;
+  /** A source of entropy for the guest, virtio-rng, maybe by an interface of its own; false by default. */
+  readonly rng?: boolean | VirtioInterface;
   /** Ports of the guest's virtio console device: `machine.consoles`. */
   readonly consoles?: readonly ConsoleOption[];
   readonly devices?: readonly DeviceOption[];
@@ -213,7 +213,9 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
   const random = icount ? seededEntropy(seededRandom(icount.seed)) : hostEntropy;
   const networks = (options.networks ?? []).map((network, i) => checkNetwork(network, i, board, random));
-  const rng = options.rng ? checkInterface('rng', undefined, board) : undefined;
+  const rng = options.rng
+    ? checkInterface('rng', options.rng === true ? undefined : options.rng, board)
+    : undefined;
   const consoles = checkConsoles(options.consoles ?? []);
   const consoleInterface = consoles.length > 0 ? checkInterface('consoles', undefined, board) : undefined;
   const interfaces = virtioInterfaces({ disks, networks, rng, consoleInterface });

@@ -30,6 +30,7 @@ class Endless extends Virtqueue {
   load = (): void => undefined;
   protected isNextAvailable = (): boolean => true;
   protected take = (): boolean => true;
+  protected hold = (): void => undefined;
   protected put = (_: Chain, written: number): void => void this.used.push(written);
 }
 
