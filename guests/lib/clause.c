@@ -5,6 +5,7 @@
 #include "lib/idt.h"
 #include "lib/io.h"
 #include "lib/lapic.h"
+#include "lib/pic.h"
 #include "lib/pit.h"
 #include "lib/print.h"
 
@@ -12,6 +13,8 @@ static uint32_t lines;
 
 void clauses_begin(void)
 {
+  // Firmware leaves the PIC as it was for itself.
+  pic_mask_all();
   idt_init();
   lapic_enable();
 }

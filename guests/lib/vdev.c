@@ -1,6 +1,5 @@
 #include "lib/vdev.h"
 
-#include "lib/cpu.h"
 #include "lib/idt.h"
 #include "lib/io.h"
 #include "lib/ioapic.h"
@@ -391,9 +390,7 @@ static void on_intx(struct interrupt_frame *frame)
 void vdev_clear_interrupts(void)
 {
   // Those that wait for this CPU belong to what was before.
-  enable_interrupts();
-  pause();
-  disable_interrupts();
+  __asm__ volatile("sti; nop; nop; cli" : : : "memory");
   for (unsigned i = 0; i < VDEV_VECTORS; i++)
     vdev_interrupts[i] = 0;
   vdev_intx = 0;

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Party } from '../conformance/clauses/clause.js';
+import { deviceCommand } from './conformance/device.js';
 import { driverCommand } from './conformance/driver.js';
 
 /** @param kernelArguments what follows `--` */
@@ -10,6 +11,7 @@ export function conformanceCommand(kernelArguments: readonly string[]): Command 
     )
     .summary('Check drivers or devices against the virtio specification.')
     .addCommand(driverCommand(kernelArguments))
+    .addCommand(deviceCommand())
     .addCommand(listCommand());
 }
 

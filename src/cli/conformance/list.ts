@@ -1,3 +1,4 @@
+import { PC_CLAUSES } from '../../conformance/clauses/pc/index.js';
 import { VIRTIO_CLAUSES } from '../../conformance/clauses/virtio/index.js';
 import type { Party } from '../../conformance/clauses/clause.js';
 import { catalogueText } from '../../conformance/report/catalogue-text.js';
@@ -5,5 +6,7 @@ import { writeStdout } from '../output.js';
 
 /** Shows the catalogue's clauses for these parties. */
 export async function listClauses(parties: readonly Party[]): Promise<void> {
-  await writeStdout(catalogueText(VIRTIO_CLAUSES.filter(({ party }) => parties.includes(party))));
+  await writeStdout(
+    catalogueText([...VIRTIO_CLAUSES, ...PC_CLAUSES].filter(({ party }) => parties.includes(party))),
+  );
 }
