@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readProfile } from 'tsvmm';
 import { guestPath } from '../guests/harness.js';
-import { temporaryFolder, tsvmm } from './tsvmm.js';
+import { TestTerminal } from './terminal.js';
+import { statusOf, temporaryFolder, tsvmm } from './tsvmm.js';
 
 const KERNEL = guestPath('profile.elf');
 const WASM = ['--accel', 'wasm', '--timeout', '40'];
@@ -88,6 +89,28 @@ describe('recording a run', () => {
     const lines = run.stderr.split('\n').filter(line => /^\d+s /.test(line));
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.join('\n')).not.toContain('\x1b');
+  });
+
+  test('--live is redrawn on a terminal, as its size is, and leaves it as it was', async () => {
+    const terminal = new TestTerminal();
+    terminal.resize(60, 5);
+    const before = terminal.mode;
+    const options = ['-o', join(temporaryFolder(), 'p'), '--accel', 'wasm', '--timeout', '100'];
+    const child = terminal.start(['profile', '--live', ...options, guestPath('echo.elf'), '--', 'mode=polled']);
+    // The other screen, then the whole picture again each second. The terminal makes a return of each newline.
+    await terminal.screen.waitFor(/\x1b\[\?1049h\x1b\[\?25l/);
+    const [, first] = await terminal.screen.waitFor(/\x1b\[H\x1b\[Jtsvmm {2}(\d+) s\r+\n +exits\/s +host time\/s/);
+    await terminal.screen.waitFor(new RegExp(`\\x1b\\[H\\x1b\\[Jtsvmm {2}${Number(first) + 1} s\\r+\\n[^\\x1b]*\\x1b`));
+    child.kill('SIGINT');
+    expect(await statusOf(child)).toBe(130);
+    await terminal.screen.waitFor(/\x1b\[\?25h\x1b\[\?1049l/);
+    for (const text of terminal.screen.text.split('\x1b[H\x1b[J').slice(1)) {
+      const rows = text.split('\x1b', 1)[0].split(/\r+\n/).slice(2);
+      expect(rows.length).toBeLessThanOrEqual(2);
+      expect(rows[0]).toMatch(/^ +\d+ +[\d.]+[num]?s +[\d.]+[num]?s {2}\w/);
+      for (const row of rows) expect(row.length).toBeLessThan(60);
+    }
+    expect(terminal.mode).toBe(before);
   });
 }); // prettier-ignore
 
