@@ -28,7 +28,6 @@ class Endless extends Virtqueue {
   progress = (): QueueProgress => ({ next: 0, used: 0, inFlight: 0 });
   save = () => ({ next: 0, used: 0, unsignalled: 0, broken: false });
   load = (): void => undefined;
-  protected hold = (): void => undefined;
   protected isNextAvailable = (): boolean => true;
   protected take = (): boolean => true;
   protected hold = (): void => undefined;
