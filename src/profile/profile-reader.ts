@@ -1,5 +1,6 @@
 import { addHistogram, bucketOf, BUCKETS } from './histogram.js';
 import { ByteReader } from './byte-reader.js';
+import { readChunks } from './chunks.js';
 import {
   Chunk,
   DIRECTIONS,
@@ -27,7 +28,6 @@ import { ProfileError } from './profile-error.js';
 import { EVENT_KIND_MASK, EXIT_HAS_STACK, EXIT_HAS_VALUE, POINT_AFTER } from './profile-writer.js';
 
 const HEADER = MAGIC.length + 4;
-const CHUNK_HEADER = 8;
 
 /**
  * Reads a recording. One that was cut off, because its writer was killed, is read as far as its chunks are whole, and
@@ -43,23 +43,8 @@ export function readProfile(bytes: Uint8Array): Profile {
       version,
     });
   const contents = new Contents();
-  for (const { tag, payload } of chunks(bytes.subarray(HEADER))) contents.take(tag, payload);
+  for (const { tag, payload } of readChunks(bytes.subarray(HEADER))) contents.take(tag, payload);
   return contents.profile(version);
-}
-
-interface RawChunk {
-  readonly tag: string;
-  readonly payload: Uint8Array;
-}
-
-function* chunks(bytes: Uint8Array): Generator<RawChunk> {
-  const reader = new ByteReader(bytes);
-  while (reader.rest >= CHUNK_HEADER) {
-    const tag = new TextDecoder().decode(reader.raw(4));
-    const size = reader.u32();
-    if (size > reader.rest) return;
-    yield { tag, payload: reader.raw(size) };
-  }
 }
 
 /** What has been read so far. */

@@ -1,4 +1,5 @@
 import { ByteWriter } from './byte-writer.js';
+import { chunkBytes } from './chunks.js';
 import {
   Chunk,
   DIRECTIONS,
@@ -202,7 +203,7 @@ export class ProfileWriter {
   }
 
   private chunk(tag: ChunkTag, payload: Uint8Array): void {
-    this.sink(new ByteWriter().raw(new TextEncoder().encode(tag)).u32(payload.length).raw(payload).take());
+    this.sink(chunkBytes(tag, payload));
   }
 }
 
