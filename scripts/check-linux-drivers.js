@@ -51,7 +51,8 @@ async function main() {
   const append = `console=ttyS0 quiet tsvmm.end=poweroff tsvmm.modules=${MODULES} -- /tests/drivers.sh http://10.0.2.2:${port}`;
   const command = ['conformance', 'driver', guest.bzImage, '--initrd', initrd, '--append', append];
   const devices = ['--disk', `${disk}${kind}`, '--net', `user${kind}`, '--rng', '--console', 'none'];
-  const options = ['--memory', '512M', '--timeout', '10m', ...args.filter(arg => arg !== own)];
+  const limit = args.some(arg => arg.startsWith('--timeout')) ? [] : ['--timeout', '10m'];
+  const options = ['--memory', '512M', ...limit, ...args.filter(arg => arg !== own)];
   const tsvmm = spawn(
     process.execPath,
     [join(REPOSITORY, 'dist/bundle/main.js'), ...command, ...devices, ...options],

@@ -65,7 +65,7 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     if (queueSize) resizeQueues(type, queueSize);
     return {
       hidden: hidden | (variant.hidden?.(type) ?? 0n),
-      ...(extra !== undefined && { extra }),
+      ...(extra && { extra: extra(type) }),
       ...(required !== undefined && { required }),
       ...(variant.interface && { interface: variant.interface }),
       ...(vectors !== undefined && { vectors: Math.min(vectors, type.queueSizes.length + 1) }),
@@ -244,7 +244,8 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
 
   /** Descriptors of one buffer that the device allows. */
   get listLimit(): number {
-    return MAX_SEGMENTS;
+    const { type } = this.device;
+    return type instanceof VirtioBlk ? type.maxSegments + EXTRA_SEGMENTS : MAX_SEGMENTS;
   }
 
   /** The run is over. */

@@ -16,6 +16,7 @@ const RING_BITS =
   Feature.EVENT_IDX |
   // 32 to 41, the last of section 6.
   0x3ff_0000_0000n;
+const NOTIF_CONFIG_DATA = 1n << 39n;
 const LEGACY_GUARD = 1n << 30n;
 
 /** Feature negotiation (virtio 1.4, 2.2 and 6.1). */
@@ -82,6 +83,7 @@ export class FeatureRules implements DriverEvents {
       ['6.1/packed', Feature.RING_PACKED, 'RING_PACKED'],
       ['6.1/access-platform', Feature.ACCESS_PLATFORM, 'ACCESS_PLATFORM'],
       ['6.1/order-platform', Feature.ORDER_PLATFORM, 'ORDER_PLATFORM'],
+      ['6.1/notif-config-data', NOTIF_CONFIG_DATA, 'NOTIF_CONFIG_DATA'],
     ] as const;
     for (const [id, feature, name] of wanted) {
       if (!has(offered, feature)) continue;

@@ -10,6 +10,8 @@ import type { WatchedQueue } from '../watched-queue.js';
 const LEGACY_HEADER_SIZE = 10;
 const MAC_SIZE = 6;
 const VLAN_TAG = 4;
+/** Bit of an address's first byte. */
+const LOCALLY_ADMINISTERED = 2;
 /** Room for any frame that segmentation offload makes. */
 const MAX_FRAME = 70_000;
 const RSC_INFO = 4;
@@ -41,6 +43,7 @@ export class NetTransmitRules {
   constructor(
     private readonly watched: WatchedDevice,
     private readonly macOfConfig: () => Uint8Array,
+    private readonly addressWasSet: () => boolean,
   ) {}
 
   reset(): void {
@@ -90,6 +93,10 @@ export class NetTransmitRules {
   }
 
   private judgeAddress(judge: Judging, whole: Uint8Array, headerSize: number): void {
+    if (!this.hasMac) {
+      const local = (whole[headerSize + MAC_SIZE] & LOCALLY_ADMINISTERED) !== 0;
+      judge('5.1.4.2/local-mac', local, () => 'it sends from an address that is not locally administered');
+    }
     const mac = this.macOfConfig();
     const isOwn = (size: number): boolean => mac.every((byte, i) => whole[size + MAC_SIZE + i] === byte);
     if (isOwn(headerSize)) {
@@ -105,6 +112,14 @@ export class NetTransmitRules {
     }
     if (this.ownSeen || !this.hasMac || ++this.foreign !== FOREIGN_FRAMES) return;
     judge('5.1.4.2/uses-mac', false, () => 'it sends from other addresses than mac');
+    const settable =
+      has(this.watched.device.features, F.CTRL_RX) && has(this.watched.device.features, F.CTRL_MAC_ADDR);
+    if (!settable || this.addressWasSet()) return;
+    judge(
+      '5.1.9.5.2.2/mac-set',
+      false,
+      () => 'it sends from another address than mac, and has not told of it',
+    );
   }
 
   private get hasMac(): boolean {

@@ -31,6 +31,7 @@ export class NetRules implements DriverEvents {
   private linkRead = false;
   private linkJudged = false;
   private samples = 0;
+  private announced = 0;
 
   constructor(
     private readonly watched: WatchedDevice,
@@ -38,8 +39,8 @@ export class NetRules implements DriverEvents {
   ) {
     const mac = new Uint8Array(MAC_FIELD_END);
     const macOfConfig = (): Uint8Array => mac.map((_, i) => net.config.read(i, 1));
-    this.transmit = new NetTransmitRules(watched, macOfConfig);
     this.control = new NetControlRules(watched, () => net.maxPairs);
+    this.transmit = new NetTransmitRules(watched, macOfConfig, () => this.control.addressSet);
   }
 
   reset(): void {
@@ -48,6 +49,7 @@ export class NetRules implements DriverEvents {
     this.linkRead = false;
     this.linkJudged = false;
     this.samples = 0;
+    this.announced = 0;
   }
 
   configRead(offset: number): void {
@@ -98,6 +100,7 @@ export class NetRules implements DriverEvents {
     const { watched, net, control } = this;
     const [receive] = watched.queues;
     if (!receive || receive.exposures === 0) return;
+    this.judgeAnnouncement();
     this.samples++;
     if (this.samples !== PATIENCE) return;
     const { features } = watched.device;
@@ -154,6 +157,15 @@ export class NetRules implements DriverEvents {
     const shorter = watched.via === 'legacy' ? LEGACY_SHORTER : 0;
     if (has(features, GUEST_SEGMENTS)) judge('5.1.9.3.1/large-buffers', SEGMENT_BUFFER - shorter);
     else judge('5.1.9.3.1/buffers', FRAME_BUFFER - shorter);
+  }
+
+  /** ANNOUNCE in status stays until the driver acknowledges it (5.1.9.5.4). */
+  private judgeAnnouncement(): void {
+    const { watched, net } = this;
+    this.announced =
+      net.announcing && has(watched.device.features, F.GUEST_ANNOUNCE) ? this.announced + 1 : 0;
+    if (this.announced !== PATIENCE) return;
+    watched.check('5.1.9.5.4.1/announce-ack', false, () => 'it does not acknowledge ANNOUNCE');
   }
 
   private judgeMtuBuffers(receive: WatchedQueue, mtu: number, features: bigint): void {

@@ -29,7 +29,8 @@ export class PackedRingRules implements DriverEvents {
     const { descriptors, faults, slots } = chain;
     const limit = this.watched.listLimit;
     judge('2.8.17/list-queue-size', !faults.has('loop'), () => 'a list goes round the whole ring');
-    judge('2.8.17/list-allowed', slots <= limit, () => `a list of ${slots} descriptors`);
+    const endless = faults.has('loop') && limit <= queue.size;
+    judge('2.8.17/list-allowed', slots <= limit && !endless, () => `a list of ${slots} descriptors or more`);
     judge('2.8.17/readable-first', readableFirst(chain), () => 'a readable element follows a writable one');
     judge('2.8.17/space-first', true, () => '');
     const tables = descriptors.filter(({ inTable, flags }) => !inTable && flags & DescriptorFlag.INDIRECT);

@@ -56,11 +56,11 @@ export class QueueSetupRules implements DriverEvents {
   private verify(index: number, queue: Progress, ok: boolean): void {
     if (!queue.unverified) return;
     queue.unverified = false;
-    this.watched.check(
-      '2.6.1.1.2/verify-reset',
-      ok,
-      () => `it goes on with queue ${index} without having read that its reset is complete`,
-    );
+    const what = (): string =>
+      `it goes on with queue ${index} without having read that its reset is complete`;
+    this.watched.check('2.6.1.1.2/verify-reset', ok, what);
+    const section = this.watched.isPci ? '4.1.4.3.2' : '4.2.2.2';
+    this.watched.check(`${section}/waits-for-queue-reset`, ok, what);
   }
 
   private queue(index: number): Progress {

@@ -2,6 +2,7 @@ import type { Chain } from '../../../devices/virtio/queue/chain.js';
 import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { VirtioBlk } from '../../../devices/virtio/blk/blk.js';
 import { RequestStatus } from '../../../devices/virtio/blk/requests.js';
+import { DeviceId } from '../../../devices/virtio/device-type.js';
 import { VirtioRng } from '../../../devices/virtio/rng.js';
 import type { Variant, VariantDevice } from './variant.js';
 
@@ -49,6 +50,11 @@ function holdBack(
   };
 }
 
+/** What comes in by network cards and consoles: its order means something. */
+function isReceived({ type }: VariantDevice, index: number): boolean {
+  return (type.id === DeviceId.NET || type.id === DeviceId.CONSOLE) && index % 2 === 0;
+}
+
 /** Calls `change` with every `n`th buffer before it is given back. */
 function everyNth(queue: Virtqueue, n: number, change: (chain: Chain, written: number) => number): void {
   const push = queue.push.bind(queue);
@@ -60,7 +66,8 @@ function everyNth(queue: Virtqueue, n: number, change: (chain: Chain, written: n
 export const COMPLETIONS = {
   'out-of-order': {
     what: 'buffers are given back in batches, the last one first',
-    queue: (queue, index, device) => holdBack(queue, index, device, held => held.reverse()),
+    queue: (queue, index, device) =>
+      holdBack(queue, index, device, held => (isReceived(device, index) ? held : held.reverse())),
   },
   'delayed-used': {
     what: 'buffers are given back in batches, a millisecond late',

@@ -7,6 +7,8 @@ import { NET_DEPENDENCIES } from '../rules/net-dependencies.js';
 import type { Variant } from './variant.js';
 
 const NOTIF_CONFIG_DATA = 1n << 39n;
+const SR_IOV = 1n << 37n;
+const GUEST_HDRLEN = 1n << 59n;
 /** Reserved for a time to come (virtio 1.4, 2.2), and never offered by devices of today. */
 const RESERVED = 1n << 48n;
 
@@ -64,25 +66,30 @@ export const FEATURES = {
   'no-event-index': { what: 'without VIRTIO_F_EVENT_IDX', hidden: () => Feature.EVENT_IDX },
   'no-indirect': { what: 'without VIRTIO_F_INDIRECT_DESC', hidden: () => Feature.INDIRECT_DESC },
   'reserved-features': {
-    what: 'a feature that nobody knows is offered',
+    what: 'features are offered that nobody knows, or that the device has not got',
     provokes: ['2.2.1/unknown-is-fine', '2.2.1/compatible'],
     interface: 'modern',
-    extra: RESERVED,
+    extra: () => RESERVED | SR_IOV,
   },
   'access-platform': {
     what: 'VIRTIO_F_ACCESS_PLATFORM is offered; addresses are physical ones all the same',
     interface: 'modern',
-    extra: Feature.ACCESS_PLATFORM,
+    extra: () => Feature.ACCESS_PLATFORM,
   },
   'order-platform': {
     what: 'VIRTIO_F_ORDER_PLATFORM is offered',
     interface: 'modern',
-    extra: Feature.ORDER_PLATFORM,
+    extra: () => Feature.ORDER_PLATFORM,
   },
   'notif-config-data': {
     what: 'VIRTIO_F_NOTIF_CONFIG_DATA is offered',
     interface: 'modern',
-    extra: NOTIF_CONFIG_DATA,
+    extra: () => NOTIF_CONFIG_DATA,
+  },
+  'header-length': {
+    what: 'network cards offer VIRTIO_NET_F_GUEST_HDRLEN',
+    interface: 'modern',
+    extra: ({ id }) => (id === DeviceId.NET ? GUEST_HDRLEN : 0n),
   },
   'no-mac': {
     what: 'a network card without an address of its own',

@@ -1,3 +1,5 @@
+import { Feature, has } from '../../../devices/virtio/features.js';
+import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { Status } from '../../../devices/virtio/status.js';
 import type { Variant } from './variant.js';
 
@@ -5,7 +7,19 @@ const MS = 1_000_000;
 const SPURIOUS_NS = 2 * MS;
 /** Interrupts that nobody needs, of one device. */
 const MAX_SPURIOUS = 500;
+const NO_NOTIFY = 1;
+const ODD_EVENT = 0x7abc;
 const COALESCED_NS = 2 * MS;
+
+/** Calls `action` whenever the device has asked for notifications. */
+function afterEnabling(queue: Virtqueue, action: () => void): void {
+  const enable = queue.enableNotifications.bind(queue);
+  queue.enableNotifications = () => {
+    const more = enable();
+    action();
+    return more;
+  };
+}
 
 /** Variants of when the driver is interrupted, and of when it is to notify. */
 export const INTERRUPTS = {
@@ -39,8 +53,31 @@ export const INTERRUPTS = {
       };
     },
   },
+  'odd-event-index': {
+    what: 'without VIRTIO_F_EVENT_IDX, avail_event has numbers that mean nothing',
+    provokes: ['2.7.10.1/ignores-avail-event'],
+    hidden: () => Feature.EVENT_IDX | Feature.RING_PACKED,
+    queue: (queue, index, { transport }) =>
+      afterEnabling(queue, () => {
+        const { memory, queues } = transport.device;
+        const { device, size } = queues[index];
+        memory.write16(device + 4 + 8 * size, ODD_EVENT);
+      }),
+  },
+  'odd-used-flags': {
+    what: 'with VIRTIO_F_EVENT_IDX, flags of the used ring say that no notification is wanted',
+    provokes: ['2.7.10.1/ignores-flags'],
+    hidden: () => Feature.RING_PACKED,
+    queue: (queue, index, { transport }) => {
+      if (!has(transport.device.features, Feature.EVENT_IDX)) return;
+      afterEnabling(queue, () =>
+        transport.device.memory.write16(transport.device.queues[index].device, NO_NOTIFY),
+      );
+    },
+  },
   'polling-device': {
-    what: 'the device looks at its queues by itself, and asks for no notifications',
+    what: 'the device looks at its queues by itself, split ones, and asks for no notifications',
+    hidden: () => Feature.RING_PACKED,
     queue: (queue, index, { transport, clock }) => {
       queue.enableNotifications = () => queue.available();
       queue.disableNotifications();

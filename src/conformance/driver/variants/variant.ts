@@ -24,7 +24,7 @@ export interface Variant {
   readonly hopeless?: boolean;
   /** Feature bits that the device goes without, and bits that it offers besides. */
   readonly hidden?: (type: DeviceType) => bigint;
-  readonly extra?: bigint;
+  readonly extra?: (type: DeviceType) => bigint;
   /** Features without which it refuses to work. */
   readonly required?: bigint;
   /** Of a device on the PCI bus. */

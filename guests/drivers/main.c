@@ -1,0 +1,45 @@
+// Drives one virtio device by all the rules, or breaks one: device=rng|blk|console|net want=FEATURES transport=mmio
+// strict=1 break=SECTION/WORD. What the device's checks make of that is not its affair: it only says that it has come to its end.
+#include "drivers/driver.h"
+
+#include "lib/args.h"
+#include "lib/boot.h"
+#include "lib/check.h"
+#include "lib/virtio.h"
+
+const char guest_name[] = "drivers";
+
+static struct text to_break;
+
+bool broken(const char *clause)
+{
+  return to_break.length > 0 && text_is(to_break, clause);
+}
+
+void kmain(const struct boot_info *boot)
+{
+  const char *line = boot->command_line;
+  static struct driver driver;
+  struct text device = {"", 0}, transport;
+  option(line, "break", &to_break);
+  option(line, "device", &device);
+  driver.mmio = option(line, "transport", &transport) && text_is(transport, "mmio");
+  unsigned type = text_is(device, "blk")       ? VIRTIO_BLOCK
+                  : text_is(device, "net")     ? VIRTIO_NET
+                  : text_is(device, "console") ? VIRTIO_CONSOLE
+                                               : VIRTIO_ENTROPY;
+  bool found = driver_find(&driver, type);
+  check("found", found);
+  if (!found)
+    finish();
+  bool agreed = driver_begin(&driver, option_number(line, "want", 0));
+  note_dec("agreed", agreed);
+  bool done = agreed && (type == VIRTIO_BLOCK     ? drive_blk(&driver)
+                         : type == VIRTIO_NET     ? drive_net(&driver)
+                         : type == VIRTIO_CONSOLE ? drive_console(&driver)
+                                                  : drive_rng(&driver));
+  note_dec("done", done);
+  driver_reset(&driver);
+  check("served", done || option_number(line, "strict", 0) == 0);
+  finish();
+}

@@ -1,0 +1,67 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMachine } from 'tsvmm';
+import { BROKEN, BROUGHT_DOWN, CORRECT, machineOf, type DriverSetup } from './broken-drivers.js';
+import { ACCELERATORS, guestPath } from './harness.js';
+
+let folder: string;
+let disks = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tsvmm-drivers-'));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Runs guests/drivers, and tells how it ended and which clauses it broke. */
+async function drive(setup: DriverSetup, broken?: string, strict = false) {
+  // Machines run beside each other, and a disk is one machine's.
+  const disk = join(folder, `disk${disks++}`);
+  if (setup.device === 'blk') {
+    await writeFile(disk, '');
+    await truncate(disk, 1 << 20);
+  }
+  await using machine = await createMachine({
+    kernel: guestPath('drivers.elf'),
+    timeoutMs: 60_000,
+    ...machineOf(setup, disk, broken, strict),
+  });
+  const result = await machine.run();
+  const { clauses } = await machine.driverFindings();
+  return { end: `${result.reason} ${result.code}`, text: machine.serial.text, clauses };
+}
+
+// A rule is broken or kept whatever executes the driver: the software CPU is enough.
+describe.skipIf(!(ACCELERATORS as readonly string[]).includes('wasm'))('checking drivers', () => {
+  test.concurrent.each(Object.entries(CORRECT))(
+    'finds nothing wrong with a correct driver: %s',
+    async (_name, setup) => {
+      const { end, text, clauses } = await drive(setup, undefined, true);
+      const alarms = clauses.flatMap(({ id, violations }) => violations.map(({ what }) => `${id}: ${what}`));
+      expect(alarms).toEqual([]);
+      expect(clauses.some(({ checks }) => checks > 0)).toBe(true);
+      expect(end, text).toBe('exit 0');
+    },
+  );
+
+  test.concurrent.each(Object.entries(BROKEN))('finds a driver that breaks %s', async (id, setup) => {
+    const { end, clauses } = await drive(setup, id);
+    const found = clauses.find(clause => clause.id === `virtio/${id}`);
+    expect(
+      found?.violations.length,
+      JSON.stringify(clauses.filter(({ violations }) => violations.length > 0).map(clause => clause.id)),
+    ).toBeGreaterThan(0);
+    expect(end).toBe('exit 0');
+  });
+
+  test.concurrent.each(Object.entries(BROUGHT_DOWN))(
+    'provokes a driver that breaks %s',
+    async (id, setup) => {
+      const correct = await drive(setup, undefined, true);
+      const broken = await drive(setup, id, true);
+      expect({ correct: correct.end, broken: broken.end }).toEqual({ correct: 'exit 0', broken: 'exit 1' });
+    },
+  );
+});
