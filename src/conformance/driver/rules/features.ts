@@ -16,6 +16,9 @@ const RING_BITS =
   Feature.EVENT_IDX |
   // 32 to 41, the last of section 6.
   0x3ff_0000_0000n;
+/** What the specification has and tsvmm's devices have not: UFO and bits 50 to 63; 0, 1, 7 and 15 to 17. */
+const MORE_OF_NET = (1n << 10n) | (1n << 14n) | (0x3fffn << 50n);
+const MORE_OF_BLK = 0x3_8083n;
 const NOTIF_CONFIG_DATA = 1n << 39n;
 const LEGACY_GUARD = 1n << 30n;
 
@@ -98,8 +101,8 @@ export class FeatureRules implements DriverEvents {
 /** Bits that a device type has given a meaning. */
 function knownBits(type: number): bigint {
   const bits: Readonly<Record<number, bigint>> = {
-    [DeviceId.NET]: Object.values(NetFeature).reduce((all, bit) => all | bit, 0n),
-    [DeviceId.BLOCK]: Object.values(BlkFeature).reduce((all, bit) => all | bit, 0n),
+    [DeviceId.NET]: Object.values(NetFeature).reduce((all, bit) => all | bit, MORE_OF_NET),
+    [DeviceId.BLOCK]: Object.values(BlkFeature).reduce((all, bit) => all | bit, MORE_OF_BLK),
     [DeviceId.CONSOLE]: 7n,
   };
   return bits[type] ?? 0n;
