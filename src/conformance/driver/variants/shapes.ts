@@ -35,21 +35,22 @@ function withoutMsix(config: ConfigSpace): void {
 /** Puts a vendor-specific capability in front of all others. */
 function addFirst(config: ConfigSpace, name: string, type: number, bar: number): void {
   const first = config.get(CAPABILITIES_POINTER, 1);
+  const links = capabilities(config).map(at => [at + 1, config.get(at + 1, 1)] as const);
   const base = config.addCapability(name, VENDOR_SPECIFIC, LONG_CAPABILITY, () => [
     { name: `${name}_LENGTH`, offset: 2, width: 1, value: LONG_CAPABILITY },
     { name: `${name}_TYPE`, offset: 3, width: 1, value: type },
     { name: `${name}_BAR`, offset: 4, width: 1, value: bar },
   ]);
-  unlink(config, base);
+  // It was added behind the last one, which leads again where it led.
+  for (const [link, next] of links) config.preset(link, 1, next);
   config.preset(base + 1, 1, first);
   config.preset(CAPABILITIES_POINTER, 1, base);
 }
 
-/** The last capability leads nowhere again. */
-function unlink(config: ConfigSpace, last: number): void {
-  for (let at = config.get(CAPABILITIES_POINTER, 1); at !== 0; at = config.get(at + 1, 1)) {
-    if (config.get(at + 1, 1) === last) config.preset(at + 1, 1, 0);
-  }
+function capabilities(config: ConfigSpace): readonly number[] {
+  const list: number[] = [];
+  for (let at = config.get(CAPABILITIES_POINTER, 1); at !== 0; at = config.get(at + 1, 1)) list.push(at);
+  return list;
 }
 
 /** Variants of what devices look like, and of what becomes of them. */
