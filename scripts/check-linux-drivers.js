@@ -52,7 +52,14 @@ async function main() {
   const command = ['conformance', 'driver', guest.bzImage, '--initrd', initrd, '--append', append];
   const devices = ['--disk', `${disk}${kind}`, '--net', `user${kind}`, '--rng', '--console', 'none'];
   const limit = args.some(arg => arg.startsWith('--timeout')) ? [] : ['--timeout', '10m'];
-  const options = ['--memory', '512M', ...limit, ...args.filter(arg => arg !== own)];
+  const options = [
+    '--memory',
+    '512M',
+    '--exit-on',
+    'linux-drivers: console',
+    ...limit,
+    ...args.filter(arg => arg !== own),
+  ];
   const tsvmm = spawn(
     process.execPath,
     [join(REPOSITORY, 'dist/bundle/main.js'), ...command, ...devices, ...options],

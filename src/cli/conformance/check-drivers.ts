@@ -66,7 +66,7 @@ export async function checkDrivers({ kernel, plan, variants, flags, symbols }: C
 async function runVariant(
   machine: Machine,
   variant: string,
-  { serial }: CheckRequest['plan'],
+  { options, serial }: CheckRequest['plan'],
   files: readonly SymbolFile[],
 ): Promise<DriverRun> {
   const hide = await showGuestOutput(machine, serial);
@@ -74,7 +74,7 @@ async function runVariant(
     const result = await machine.run();
     const findings = await withSymbols(machine, await machine.driverFindings(), files);
     const { hopeless = false, provokes = [] } = variantOf(variant);
-    const ok = hopeless ? lives(result) : endedWell(result);
+    const ok = hopeless ? lives(result) : endedWell(result) && said(machine, options.exitOn);
     return {
       run: { name: variant, end: endText(result), ok },
       findings,
@@ -88,6 +88,12 @@ async function runVariant(
 /** Whatever has become of its work, the guest has not gone down. */
 function lives({ reason }: RunResult): boolean {
   return !DEADLY_ENDS.includes(reason);
+}
+
+/** The awaited output came, if one was awaited; the guest may have ended before it was noticed. */
+function said({ serial }: Machine, pattern: string | RegExp | undefined): boolean {
+  if (pattern === undefined) return true;
+  return typeof pattern === 'string' ? serial.text.includes(pattern) : serial.text.search(pattern) >= 0;
 }
 
 function endedWell({ reason, code }: RunResult): boolean {
