@@ -69,7 +69,8 @@ onEachAccelerator('recorded requests', accel => {
       `virtio-blk0 write ${transfer}`,
       `virtio-blk0 read ${transfer}`,
       `virtio-blk0 flush ${HEADER + STATUS}`,
-      `virtio-blk0 read ${transfer}`,
+      // Beyond the end: nothing is written in front of the status.
+      `virtio-blk0 read ${HEADER}`,
       `virtio-blk0 get id ${HEADER + 20 + STATUS}`,
       'virtio-rng0 fill 64',
     ]);
