@@ -7,6 +7,8 @@ import { faithful, onEachAccelerator } from './harness.js';
 const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 /** Enough to go round a ring; in npm run test:kvm each frame takes milliseconds. */
 const BULK = 256 << 10;
+/** So long may a boot and a load take there, with a busy host under it. */
+const PATIENCE_MS = 600_000;
 const HOW = 'TSVMM_OSV_FILES is not set: docs/booting-osv.md tells what the folder has';
 
 /** Of the cases of scripts/test-osv.js one for each way in: protocol, file system, kind of device; on 1 and 4 vCPUs. */
@@ -34,14 +36,14 @@ const folder = process.env['TSVMM_OSV_FILES'];
 
 onEachAccelerator('OSv, application in ramfs and on disks, servers in it', accel => {
   for (const { name, needs, run } of chosenCases()) {
-    test(name, async ({ skip }) => {
+    test(name, { timeout: 2 * PATIENCE_MS }, async ({ skip }) => {
       if (!faithful(accel)) return skip(SLOW);
       if (!folder) return skip(HOW);
       const files = new Files(folder);
       const missing = files.missing(needs);
       if (missing.length > 0) return skip(`${folder} has no ${missing.join(', ')}`);
       // The case itself throws where the guest does not do what it should.
-      await run({ files, accel, timeoutMs: 240_000, loadMs: 0, bulk: BULK });
+      await run({ files, accel, timeoutMs: PATIENCE_MS, loadMs: 0, bulk: BULK });
     });
   }
 });
