@@ -3,8 +3,10 @@ import { DeviceFailure } from './failure.js';
 import { formatStep, parseStep, type Operation, type Step } from './operations.js';
 import type { MakeTarget, Target } from './target.js';
 
-/** What one step may take. */
+/** What one step may take, of the processor: on a busy host a step may wait for it as long as it likes. */
 const MAX_STEP_MS = 1000;
+/** Steps after which the processor's time is looked at again, which takes longer than most steps. */
+const STEPS_A_LOOK = 256;
 
 /** What a case came to. */
 export interface Outcome {
@@ -22,6 +24,7 @@ export function runCase(
   const byName = new Map<string, Operation>(target.operations.map(operation => [operation.name, operation]));
   let operations = 0;
   let index = 0;
+  let processor = process.cpuUsage();
   try {
     for (let step = next(target, 0); step !== undefined; step = next(target, ++index)) {
       const operation = byName.get(step.name);
@@ -30,7 +33,9 @@ export function runCase(
       const before = performance.now();
       operations += operation.run(step.a, step.b, step.c) ?? 1;
       const took = performance.now() - before;
-      if (took > MAX_STEP_MS) throw new DeviceFailure(`${formatStep(step)} has taken ${took.toFixed(0)} ms`);
+      if (index % STEPS_A_LOOK === 0) processor = process.cpuUsage();
+      if (took > MAX_STEP_MS && spent(processor) > MAX_STEP_MS)
+        throw new DeviceFailure(`${formatStep(step)} has taken ${took.toFixed(0)} ms`);
       target.machine.afterStep();
     }
     target.machine.finish();
@@ -42,6 +47,12 @@ export function runCase(
     };
   }
   return { operations };
+}
+
+/** Milliseconds of the processor since then. */
+function spent(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
 }
 
 export function runSteps(make: MakeTarget, steps: readonly Step[]): Outcome {
