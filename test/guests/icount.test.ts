@@ -60,8 +60,7 @@ describe.each([1, 4])('two runs with counted instructions are the same, %i vCPUs
     { mode: 'polled', lines: 150 },
   ])('echo, $mode, with input that is there before the guest starts', async ({ mode, lines: count }) => {
     const lines = Array.from({ length: count }, (_, i) => `line ${i} ${'x'.repeat(i % 70)}`);
-    // The guest empties its receiver when it starts.
-    const input = `\n${lines.join('\n')}\nquit\n`;
+    const input = `${lines.join('\n')}\nquit\n`;
     const kernel = guestPath('echo.elf');
     const options = { cpus, append: `mode=${mode}`, input };
     const first = await run(kernel, options);

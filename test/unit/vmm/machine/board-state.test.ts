@@ -57,7 +57,8 @@ class Rig {
     const { space, base, size } = places[at % places.length];
     const bus = space === 'port' ? this.board.ports : this.board.mmio;
     const address = base + (Math.floor(at / places.length) % Math.max(1, size - step.size + 1));
-    if (write) return bus.write(address, step.size, step.value);
+    // What does not fit is not on the bus.
+    if (write) return bus.write(address, step.size, step.value % 2 ** (8 * step.size));
     return bus.read(address, step.size);
   }
 
