@@ -76,9 +76,14 @@ export class Doorbell {
     Atomics.store(this.words, RUNG, 0);
   }
 
-  /** The owner sleeps until somebody rings or `timeoutMs` have passed. */
-  wait(timeoutMs: number): void {
-    Atomics.wait(this.words, RUNG, 0, timeoutMs);
+  /**
+   * The owner sleeps until somebody rings or `timeoutMs` have passed. It may wake without a ring: of one that it has
+   * answered already the notification can come late.
+   *
+   * @returns false when the time is up
+   */
+  wait(timeoutMs: number): boolean {
+    return Atomics.wait(this.words, RUNG, 0, timeoutMs) !== 'timed-out';
   }
 
   private interruptOwner(): void {

@@ -148,8 +148,9 @@ onEachAccelerator('a machine that runs', accel => {
         await machine.serial.waitFor('# ready');
         machine.pause();
         machine.pause();
-        await machine.serial.write('one\n');
+        // Answered once the guest stands still.
         const before = await machine.vcpu();
+        await machine.serial.write('one\n');
         const after = await machine.vcpu();
         expect(after.registers).toEqual(before.registers);
         expect(machine.serial.text).not.toContain('one');

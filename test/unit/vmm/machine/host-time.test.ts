@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { HostTime } from '../../../../src/vmm/machine/host-time.js';
+import type { HostTime as HostTimeClass } from '../../../../src/vmm/machine/host-time.js';
 
 const MS = 1e6;
 
 describe('host time', () => {
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date'] }));
+  let HostTime: typeof HostTimeClass;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+    // The clock is looked up when its module is loaded.
+    vi.resetModules();
+    ({ HostTime } = await import('../../../../src/vmm/machine/host-time.js'));
+  });
   afterEach(() => void vi.useRealTimers());
 
   it('stands still until it is started', () => {
