@@ -63,7 +63,8 @@ function location(subject: string, { place, device }: Violation) {
   return {
     physicalLocation: {
       artifactLocation: { uri: uri(subject), index: 0 },
-      ...(place && { address: { absoluteAddress: Number(BigInt.asUintN(53, BigInt(place.rip))) } }),
+      // By name: addresses of kernels are beyond what a number holds.
+      ...(place && { address: { name: place.rip } }),
     },
     logicalLocations: [
       place?.symbol === undefined

@@ -168,7 +168,10 @@ describe('a conformance report', () => {
               baselineState: 'new',
               locations: [
                 {
-                  physicalLocation: { artifactLocation: { uri: 'some%20kernel.elf' } },
+                  physicalLocation: {
+                    artifactLocation: { uri: 'some%20kernel.elf' },
+                    address: { name: '0x101234' },
+                  },
                   logicalLocations: [{ fullyQualifiedName: 'setup_vq+0x12', kind: 'function' }],
                 },
               ],
