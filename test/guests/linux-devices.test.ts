@@ -16,7 +16,9 @@ const QUIET = 'console=ttyS0 reboot=k panic=-1 quiet';
 function makeRoot(folder: string, format: 'raw' | 'qcow2'): string {
   const tree = join(folder, 'tree');
   for (const name of ['bin', 'sbin', 'proc', 'dev']) mkdirSync(join(tree, name), { recursive: true });
-  copyFileSync(tool('sh', ['-c', 'command -v busybox']).trim(), join(tree, 'bin/busybox'));
+  // A shell of busybox's own does not know where its programs are.
+  const busybox = tool('busybox', ['readlink', '/proc/self/exe']).trim();
+  copyFileSync(busybox, join(tree, 'bin/busybox'));
   for (const name of tool('busybox', ['--list']).trim().split('\n')) {
     if (name !== 'busybox') symlinkSync('busybox', join(tree, 'bin', name));
   }
