@@ -3,7 +3,6 @@
 #include "lib/io.h"
 #include "lib/pci.h"
 #include "lib/virtio.h"
-#include "drivers/registers.h"
 
 #define MMIO_BASE 0xFEB00000u
 #define PCI_WINDOW 5
@@ -189,12 +188,12 @@ bool driver_begin(struct driver *driver, uint64_t wanted)
   break_accesses(driver);
   unsigned status = 0;
   if (broken("3.1.1/sequence"))
-    write_status(driver, status |= DRIVER);
-  write_status(driver, status |= ACKNOWLEDGE);
+    write_status(driver, status |= STATUS_DRIVER);
+  write_status(driver, status |= STATUS_ACKNOWLEDGE);
   if (!broken("2.1.1/steps-by-status"))
-    write_status(driver, status |= DRIVER);
+    write_status(driver, status |= STATUS_DRIVER);
   if (broken("2.1.1/reset-after-failed"))
-    write_status(driver, status |= FAILED);
+    write_status(driver, status |= STATUS_FAILED);
   driver->features = choose_features(driver, wanted);
   if (driver->offered & F_RESERVED && (broken("2.2.1/unknown-is-fine") || broken("2.2.1/compatible")))
     return false;
@@ -203,12 +202,12 @@ bool driver_begin(struct driver *driver, uint64_t wanted)
   if (broken("5.2.5.1/writeback-late"))
     config_read8(driver, 32);
   write_features(driver, driver->features);
-  write_status(driver, status |= FEATURES_OK);
-  if (!(read_status(driver) & FEATURES_OK)) {
+  write_status(driver, status |= STATUS_FEATURES_OK);
+  if (!(read_status(driver) & STATUS_FEATURES_OK)) {
     if (broken("3.1.1/stops-when-failed"))
-      write_status(driver, status | DRIVER_OK);
+      write_status(driver, status | STATUS_DRIVER_OK);
     else if (!broken("3.1.1/failed"))
-      write_status(driver, status | FAILED);
+      write_status(driver, status | STATUS_FAILED);
     return false;
   }
   if (broken("3.1.1/features-final"))
@@ -229,10 +228,10 @@ void driver_ready(struct driver *driver)
 {
   if (broken("3.1.1/no-early-notify"))
     queue_notify(driver, &driver->queue[0]);
-  unsigned steps = ACKNOWLEDGE | FEATURES_OK | (broken("2.1.1/steps-by-status") ? 0 : DRIVER);
+  unsigned steps = STATUS_ACKNOWLEDGE | STATUS_FEATURES_OK | (broken("2.1.1/steps-by-status") ? 0 : STATUS_DRIVER);
   if (broken("2.1.1/never-clears"))
-    steps = FEATURES_OK;
-  write_status(driver, steps | DRIVER_OK);
+    steps = STATUS_FEATURES_OK;
+  write_status(driver, steps | STATUS_DRIVER_OK);
 }
 
 static void clear(uintptr_t memory)

@@ -3,11 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ACKNOWLEDGE 1
-#define DRIVER 2
-#define DRIVER_OK 4
-#define FEATURES_OK 8
-#define FAILED 128
+#include "lib/virtio-registers.h"
 
 #define F_INDIRECT_DESC (1ull << 28)
 #define F_EVENT_IDX (1ull << 29)

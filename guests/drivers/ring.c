@@ -2,7 +2,6 @@
 #include "drivers/driver.h"
 
 #include "lib/io.h"
-#include "drivers/registers.h"
 
 #define AVAIL (1 << 7)
 #define USED (1 << 15)

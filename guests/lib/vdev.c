@@ -47,19 +47,19 @@ static bool find_modern(struct vdev *dev)
     if (pci_read8(slot, at) != PCI_CAPABILITY_VENDOR)
       continue;
     uint8_t type = pci_read8(slot, at + 3u);
-    if (type < 1 || type > 4)
+    if (type < CFG_COMMON || type > CFG_DEVICE)
       continue;
     uint64_t address = pci_bar(slot, pci_read8(slot, at + 4u)) + pci_read32(slot, at + 8u);
-    if (type == 1 && dev->common == 0)
+    if (type == CFG_COMMON && dev->common == 0)
       dev->common = address;
-    if (type == 2 && dev->notify == 0) {
+    if (type == CFG_NOTIFY && dev->notify == 0) {
       dev->notify = address;
       dev->notify_length = pci_read32(slot, at + 12u);
       dev->multiplier = pci_read32(slot, at + 16u);
     }
-    if (type == 3 && dev->isr == 0)
+    if (type == CFG_ISR && dev->isr == 0)
       dev->isr = address;
-    if (type == 4 && dev->config == 0)
+    if (type == CFG_DEVICE && dev->config == 0)
       dev->config = address;
   }
   return dev->common != 0;
@@ -76,7 +76,7 @@ static bool find_pci(struct vdev *dev, unsigned nth)
       if (!ports)
         continue;
       dev->base = pci_bar(slot, 0);
-      dev->config = dev->base + 0x14;
+      dev->config = dev->base + LEGACY_CONFIG;
     } else if (!find_modern(dev)) {
       continue;
     }
@@ -95,7 +95,7 @@ static bool find_mmio(struct vdev *dev, unsigned nth)
     if (mmio_read32(base) != MMIO_MAGIC || mmio_read32(base + 4) != version || mmio_read32(base + 8) != dev->type)
       continue;
     dev->base = base;
-    dev->config = base + 0x100;
+    dev->config = base + MMIO_CONFIG;
     if (nth-- == 0)
       return true;
   }
@@ -115,11 +115,11 @@ uint8_t vdev_status(struct vdev *dev)
 {
   switch (dev->way) {
   case VDEV_MODERN:
-    return mmio_read8(dev->common + 0x14);
+    return mmio_read8(dev->common + COMMON_STATUS);
   case VDEV_LEGACY:
-    return in8((uint16_t)(dev->base + 0x12));
+    return in8((uint16_t)(dev->base + LEGACY_STATUS));
   default:
-    return (uint8_t)mmio_read32(dev->base + 0x70);
+    return (uint8_t)mmio_read32(dev->base + MMIO_STATUS);
   }
 }
 
@@ -127,13 +127,13 @@ void vdev_set_status(struct vdev *dev, uint8_t status)
 {
   switch (dev->way) {
   case VDEV_MODERN:
-    mmio_write8(dev->common + 0x14, status);
+    mmio_write8(dev->common + COMMON_STATUS, status);
     break;
   case VDEV_LEGACY:
-    out8((uint16_t)(dev->base + 0x12), status);
+    out8((uint16_t)(dev->base + LEGACY_STATUS), status);
     break;
   default:
-    mmio_write32(dev->base + 0x70, status);
+    mmio_write32(dev->base + MMIO_STATUS, status);
   }
 }
 
@@ -154,15 +154,15 @@ void vdev_reset(struct vdev *dev)
 uint64_t vdev_offered(struct vdev *dev)
 {
   if (dev->way == VDEV_LEGACY)
-    return in32((uint16_t)dev->base);
+    return in32((uint16_t)(dev->base + LEGACY_DEVICE_FEATURES));
   uint64_t features = 0;
   for (unsigned word = 0; word < 2; word++) {
     if (dev->way == VDEV_MODERN) {
-      mmio_write32(dev->common + 0x00, word);
-      features |= (uint64_t)mmio_read32(dev->common + 0x04) << 32 * word;
+      mmio_write32(dev->common + COMMON_DEVICE_FEATURE_SELECT, word);
+      features |= (uint64_t)mmio_read32(dev->common + COMMON_DEVICE_FEATURE) << 32 * word;
     } else {
-      mmio_write32(dev->base + 0x14, word);
-      features |= (uint64_t)mmio_read32(dev->base + 0x10) << 32 * word;
+      mmio_write32(dev->base + MMIO_DEVICE_FEATURES_SEL, word);
+      features |= (uint64_t)mmio_read32(dev->base + MMIO_DEVICE_FEATURES) << 32 * word;
     }
   }
   return features;
@@ -172,21 +172,21 @@ void vdev_accept(struct vdev *dev, uint64_t features)
 {
   dev->features = features;
   if (dev->way == VDEV_LEGACY) {
-    out32((uint16_t)(dev->base + 4), (uint32_t)features);
+    out32((uint16_t)(dev->base + LEGACY_DRIVER_FEATURES), (uint32_t)features);
     return;
   }
   for (unsigned word = 0; word < 2; word++) {
     uint32_t half = (uint32_t)(features >> 32 * word);
     if (dev->way == VDEV_MODERN) {
-      mmio_write32(dev->common + 0x08, word);
-      mmio_write32(dev->common + 0x0C, half);
+      mmio_write32(dev->common + COMMON_DRIVER_FEATURE_SELECT, word);
+      mmio_write32(dev->common + COMMON_DRIVER_FEATURE, half);
     } else {
-      mmio_write32(dev->base + 0x24, word);
-      mmio_write32(dev->base + 0x20, half);
+      mmio_write32(dev->base + MMIO_DRIVER_FEATURES_SEL, word);
+      mmio_write32(dev->base + MMIO_DRIVER_FEATURES, half);
     }
   }
   if (dev->way == VDEV_MMIO_LEGACY)
-    mmio_write32(dev->base + 0x28, PAGE);
+    mmio_write32(dev->base + MMIO_LEGACY_GUEST_PAGE_SIZE, PAGE);
 }
 
 bool vdev_begin(struct vdev *dev, uint64_t features)
@@ -211,13 +211,13 @@ static void select(struct vdev *dev, uint16_t index)
 {
   switch (dev->way) {
   case VDEV_MODERN:
-    mmio_write16(dev->common + 0x16, index);
+    mmio_write16(dev->common + COMMON_QUEUE_SELECT, index);
     break;
   case VDEV_LEGACY:
-    out16((uint16_t)(dev->base + 0x0E), index);
+    out16((uint16_t)(dev->base + LEGACY_QUEUE_SELECT), index);
     break;
   default:
-    mmio_write32(dev->base + 0x30, index);
+    mmio_write32(dev->base + MMIO_QUEUE_SEL, index);
   }
 }
 
@@ -226,11 +226,11 @@ uint16_t vdev_queue_size(struct vdev *dev, uint16_t index)
   select(dev, index);
   switch (dev->way) {
   case VDEV_MODERN:
-    return mmio_read16(dev->common + 0x18);
+    return mmio_read16(dev->common + COMMON_QUEUE_SIZE);
   case VDEV_LEGACY:
-    return in16((uint16_t)(dev->base + 0x0C));
+    return in16((uint16_t)(dev->base + LEGACY_QUEUE_SIZE));
   default:
-    return (uint16_t)mmio_read32(dev->base + 0x34);
+    return (uint16_t)mmio_read32(dev->base + MMIO_QUEUE_SIZE_MAX);
   }
 }
 
@@ -240,29 +240,29 @@ void vdev_queue_set(struct vdev *dev, uint16_t index, uint16_t size, uint64_t de
   select(dev, index);
   switch (dev->way) {
   case VDEV_MODERN:
-    mmio_write16(dev->common + 0x18, size);
-    mmio_write64(dev->common + 0x20, descriptors);
-    mmio_write64(dev->common + 0x28, driver);
-    mmio_write64(dev->common + 0x30, device);
-    mmio_write16(dev->common + 0x1C, 1);
+    mmio_write16(dev->common + COMMON_QUEUE_SIZE, size);
+    mmio_write64(dev->common + COMMON_QUEUE_DESC, descriptors);
+    mmio_write64(dev->common + COMMON_QUEUE_DRIVER, driver);
+    mmio_write64(dev->common + COMMON_QUEUE_DEVICE, device);
+    mmio_write16(dev->common + COMMON_QUEUE_ENABLE, 1);
     break;
   case VDEV_LEGACY:
-    out32((uint16_t)(dev->base + 0x08), (uint32_t)(descriptors / PAGE));
+    out32((uint16_t)(dev->base + LEGACY_QUEUE_ADDRESS), (uint32_t)(descriptors / PAGE));
     break;
   case VDEV_MMIO_LEGACY:
-    mmio_write32(dev->base + 0x38, size);
-    mmio_write32(dev->base + 0x3C, PAGE);
-    mmio_write32(dev->base + 0x40, (uint32_t)(descriptors / PAGE));
+    mmio_write32(dev->base + MMIO_QUEUE_SIZE, size);
+    mmio_write32(dev->base + MMIO_LEGACY_QUEUE_ALIGN, PAGE);
+    mmio_write32(dev->base + MMIO_LEGACY_QUEUE_PFN, (uint32_t)(descriptors / PAGE));
     break;
   default:
-    mmio_write32(dev->base + 0x38, size);
-    mmio_write32(dev->base + 0x80, (uint32_t)descriptors);
-    mmio_write32(dev->base + 0x84, (uint32_t)(descriptors >> 32));
-    mmio_write32(dev->base + 0x90, (uint32_t)driver);
-    mmio_write32(dev->base + 0x94, (uint32_t)(driver >> 32));
-    mmio_write32(dev->base + 0xA0, (uint32_t)device);
-    mmio_write32(dev->base + 0xA4, (uint32_t)(device >> 32));
-    mmio_write32(dev->base + 0x44, 1);
+    mmio_write32(dev->base + MMIO_QUEUE_SIZE, size);
+    mmio_write32(dev->base + MMIO_QUEUE_DESC, (uint32_t)descriptors);
+    mmio_write32(dev->base + MMIO_QUEUE_DESC + 4, (uint32_t)(descriptors >> 32));
+    mmio_write32(dev->base + MMIO_QUEUE_DRIVER, (uint32_t)driver);
+    mmio_write32(dev->base + MMIO_QUEUE_DRIVER + 4, (uint32_t)(driver >> 32));
+    mmio_write32(dev->base + MMIO_QUEUE_DEVICE, (uint32_t)device);
+    mmio_write32(dev->base + MMIO_QUEUE_DEVICE + 4, (uint32_t)(device >> 32));
+    mmio_write32(dev->base + MMIO_QUEUE_READY, 1);
   }
 }
 
@@ -271,19 +271,19 @@ bool vdev_queue_enabled(struct vdev *dev, uint16_t index)
   select(dev, index);
   switch (dev->way) {
   case VDEV_MODERN:
-    return mmio_read16(dev->common + 0x1C) == 1;
+    return mmio_read16(dev->common + COMMON_QUEUE_ENABLE) == 1;
   case VDEV_LEGACY:
-    return in32((uint16_t)(dev->base + 0x08)) != 0;
+    return in32((uint16_t)(dev->base + LEGACY_QUEUE_ADDRESS)) != 0;
   case VDEV_MMIO:
-    return mmio_read32(dev->base + 0x44) == 1;
+    return mmio_read32(dev->base + MMIO_QUEUE_READY) == 1;
   default:
-    return mmio_read32(dev->base + 0x40) != 0;
+    return mmio_read32(dev->base + MMIO_LEGACY_QUEUE_PFN) != 0;
   }
 }
 
 static uintptr_t reset_register(struct vdev *dev)
 {
-  return dev->way == VDEV_MODERN ? dev->common + 0x3A : dev->base + 0xC0;
+  return dev->way == VDEV_MODERN ? dev->common + COMMON_QUEUE_RESET : dev->base + MMIO_QUEUE_RESET;
 }
 
 static bool queue_is_reset(void)
@@ -306,17 +306,17 @@ bool vdev_queue_vector(struct vdev *dev, uint16_t index, uint16_t vector)
 {
   select(dev, index);
   if (dev->way == VDEV_LEGACY) {
-    out16((uint16_t)(dev->base + 0x16), vector);
-    return in16((uint16_t)(dev->base + 0x16)) == vector;
+    out16((uint16_t)(dev->base + LEGACY_QUEUE_VECTOR), vector);
+    return in16((uint16_t)(dev->base + LEGACY_QUEUE_VECTOR)) == vector;
   }
-  mmio_write16(dev->common + 0x1A, vector);
-  return mmio_read16(dev->common + 0x1A) == vector;
+  mmio_write16(dev->common + COMMON_QUEUE_VECTOR, vector);
+  return mmio_read16(dev->common + COMMON_QUEUE_VECTOR) == vector;
 }
 
 bool vdev_config_vector(struct vdev *dev, uint16_t vector)
 {
-  mmio_write16(dev->common + 0x10, vector);
-  return mmio_read16(dev->common + 0x10) == vector;
+  mmio_write16(dev->common + COMMON_CONFIG_VECTOR, vector);
+  return mmio_read16(dev->common + COMMON_CONFIG_VECTOR) == vector;
 }
 
 void vdev_notify(struct vdev *dev, uint16_t index)
@@ -324,13 +324,13 @@ void vdev_notify(struct vdev *dev, uint16_t index)
   switch (dev->way) {
   case VDEV_MODERN:
     select(dev, index);
-    mmio_write16(dev->notify + mmio_read16(dev->common + 0x1E) * dev->multiplier, index);
+    mmio_write16(dev->notify + mmio_read16(dev->common + COMMON_QUEUE_NOTIFY_OFF) * dev->multiplier, index);
     break;
   case VDEV_LEGACY:
-    out16((uint16_t)(dev->base + 0x10), index);
+    out16((uint16_t)(dev->base + LEGACY_QUEUE_NOTIFY), index);
     break;
   default:
-    mmio_write32(dev->base + 0x50, index);
+    mmio_write32(dev->base + MMIO_QUEUE_NOTIFY, index);
   }
 }
 
@@ -367,9 +367,9 @@ uint8_t vdev_isr(struct vdev *dev)
   case VDEV_MODERN:
     return mmio_read8(dev->isr);
   case VDEV_LEGACY:
-    return in8((uint16_t)(dev->base + 0x13));
+    return in8((uint16_t)(dev->base + LEGACY_ISR));
   default:
-    return (uint8_t)mmio_read32(dev->base + 0x60);
+    return (uint8_t)mmio_read32(dev->base + MMIO_INTERRUPT_STATUS);
   }
 }
 
@@ -408,7 +408,7 @@ bool vdev_use_msix(struct vdev *dev)
     pci_enable_msix(dev->slot, entry, (uint8_t)(MSIX_VECTOR + entry));
   }
   if (dev->way == VDEV_LEGACY)
-    dev->config = dev->base + 0x18;
+    dev->config = dev->base + LEGACY_CONFIG_MSIX;
   vdev_clear_interrupts();
   return true;
 }
@@ -417,7 +417,7 @@ void vdev_use_intx(struct vdev *dev)
 {
   pci_disable_msix(dev->slot);
   if (dev->way == VDEV_LEGACY)
-    dev->config = dev->base + 0x14;
+    dev->config = dev->base + LEGACY_CONFIG;
   intx_device = dev;
   set_handler(INTX_VECTOR, on_intx);
   ioapic_route(pci_read8(dev->slot, PCI_INTERRUPT_LINE), INTX_VECTOR | RTE_LEVEL, lapic_id());

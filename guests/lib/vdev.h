@@ -3,19 +3,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/virtio-registers.h"
+
 enum vdev_way { VDEV_MODERN, VDEV_LEGACY, VDEV_MMIO, VDEV_MMIO_LEGACY };
 
 #define VDEV_NET 1
 #define VDEV_BLOCK 2
 #define VDEV_CONSOLE 3
 #define VDEV_ENTROPY 4
-
-#define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER 2
-#define STATUS_DRIVER_OK 4
-#define STATUS_FEATURES_OK 8
-#define STATUS_NEEDS_RESET 64
-#define STATUS_FAILED 128
 
 #define F_NOTIFY_ON_EMPTY (1ull << 24)
 #define F_ANY_LAYOUT (1ull << 27)

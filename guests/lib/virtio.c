@@ -2,52 +2,14 @@
 
 #include "lib/io.h"
 #include "lib/pci.h"
+#include "lib/virtio-registers.h"
 
 #define PAGE 4096
 #define MODERN_ID 0x1040
 
-#define ACKNOWLEDGE 1
-#define DRIVER 2
-#define DRIVER_OK 4
-#define FEATURES_OK 8
-
 #define DESCRIPTOR_NEXT 1
 #define DESCRIPTOR_WRITE 2
 #define NO_VECTOR 0xFFFF
-
-// Virtio structure capabilities, 4.1.4.
-#define CFG_COMMON 1
-#define CFG_NOTIFY 2
-#define CFG_ISR 3
-#define CFG_DEVICE 4
-
-// Common configuration, 4.1.4.3.
-#define COMMON_DEVICE_FEATURE_SELECT 0x00
-#define COMMON_DEVICE_FEATURE 0x04
-#define COMMON_DRIVER_FEATURE_SELECT 0x08
-#define COMMON_DRIVER_FEATURE 0x0C
-#define COMMON_STATUS 0x14
-#define COMMON_QUEUE_SELECT 0x16
-#define COMMON_QUEUE_SIZE 0x18
-#define COMMON_QUEUE_VECTOR 0x1A
-#define COMMON_QUEUE_ENABLE 0x1C
-#define COMMON_QUEUE_NOTIFY_OFF 0x1E
-#define COMMON_QUEUE_DESC 0x20
-#define COMMON_QUEUE_DRIVER 0x28
-#define COMMON_QUEUE_DEVICE 0x30
-
-// Legacy registers, 4.1.4.10.
-#define LEGACY_DEVICE_FEATURES 0x00
-#define LEGACY_DRIVER_FEATURES 0x04
-#define LEGACY_QUEUE_ADDRESS 0x08
-#define LEGACY_QUEUE_SIZE 0x0C
-#define LEGACY_QUEUE_SELECT 0x0E
-#define LEGACY_QUEUE_NOTIFY 0x10
-#define LEGACY_STATUS 0x12
-#define LEGACY_ISR 0x13
-#define LEGACY_QUEUE_VECTOR 0x16
-#define LEGACY_CONFIG 0x14
-#define LEGACY_CONFIG_MSIX 0x18
 
 struct descriptor {
   uint64_t address;
@@ -190,8 +152,8 @@ uint64_t virtio_offered(struct virtio_device *device)
 
 bool virtio_negotiate(struct virtio_device *device, uint64_t features)
 {
-  write_status(device, ACKNOWLEDGE);
-  write_status(device, ACKNOWLEDGE | DRIVER);
+  write_status(device, STATUS_ACKNOWLEDGE);
+  write_status(device, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
   if (device->legacy) {
     out32(legacy_port(device, LEGACY_DRIVER_FEATURES), (uint32_t)features);
     return true;
@@ -201,8 +163,8 @@ bool virtio_negotiate(struct virtio_device *device, uint64_t features)
     mmio_write32(device->common + COMMON_DRIVER_FEATURE_SELECT, word);
     mmio_write32(device->common + COMMON_DRIVER_FEATURE, (uint32_t)(features >> 32 * word));
   }
-  write_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-  return (read_status(device) & FEATURES_OK) != 0;
+  write_status(device, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
+  return (read_status(device) & STATUS_FEATURES_OK) != 0;
 }
 
 bool virtio_add_queue(struct virtio_device *device, struct virtio_queue *queue, uint16_t index, void *memory,
@@ -215,7 +177,7 @@ bool virtio_add_queue(struct virtio_device *device, struct virtio_queue *queue, 
 
 void virtio_run(struct virtio_device *device)
 {
-  write_status(device, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->legacy ? 0 : FEATURES_OK));
+  write_status(device, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK | (device->legacy ? 0 : STATUS_FEATURES_OK));
 }
 
 bool virtio_start(struct virtio_device *device, unsigned slot, bool legacy, int msix_entry)

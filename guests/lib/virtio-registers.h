@@ -1,11 +1,26 @@
-// Registers of both transports.
+// Registers of virtio devices, by each way to them (virtio 1.4, section 4).
 #pragma once
+
+// Device status, 2.1.
+#define STATUS_ACKNOWLEDGE 1
+#define STATUS_DRIVER 2
+#define STATUS_DRIVER_OK 4
+#define STATUS_FEATURES_OK 8
+#define STATUS_NEEDS_RESET 64
+#define STATUS_FAILED 128
+
+// Structures that vendor capabilities lead to, 4.1.4.
+#define CFG_COMMON 1
+#define CFG_NOTIFY 2
+#define CFG_ISR 3
+#define CFG_DEVICE 4
 
 // Common configuration structure, 4.1.4.3.
 #define COMMON_DEVICE_FEATURE_SELECT 0x00
 #define COMMON_DEVICE_FEATURE 0x04
 #define COMMON_DRIVER_FEATURE_SELECT 0x08
 #define COMMON_DRIVER_FEATURE 0x0C
+#define COMMON_CONFIG_VECTOR 0x10
 #define COMMON_NUM_QUEUES 0x12
 #define COMMON_STATUS 0x14
 #define COMMON_GENERATION 0x15
@@ -19,7 +34,20 @@
 #define COMMON_QUEUE_DEVICE 0x30
 #define COMMON_QUEUE_RESET 0x3A
 
-// MMIO, 4.2.2.
+// Legacy registers behind an I/O BAR, 4.1.4.10: device configuration comes behind them, further back with MSI-X.
+#define LEGACY_DEVICE_FEATURES 0x00
+#define LEGACY_DRIVER_FEATURES 0x04
+#define LEGACY_QUEUE_ADDRESS 0x08
+#define LEGACY_QUEUE_SIZE 0x0C
+#define LEGACY_QUEUE_SELECT 0x0E
+#define LEGACY_QUEUE_NOTIFY 0x10
+#define LEGACY_STATUS 0x12
+#define LEGACY_ISR 0x13
+#define LEGACY_CONFIG 0x14
+#define LEGACY_QUEUE_VECTOR 0x16
+#define LEGACY_CONFIG_MSIX 0x18
+
+// MMIO, 4.2.2; those named LEGACY are of version 1, 4.2.4.
 #define MMIO_VERSION 0x004
 #define MMIO_DEVICE_ID 0x008
 #define MMIO_VENDOR_ID 0x00C
@@ -27,9 +55,12 @@
 #define MMIO_DEVICE_FEATURES_SEL 0x014
 #define MMIO_DRIVER_FEATURES 0x020
 #define MMIO_DRIVER_FEATURES_SEL 0x024
+#define MMIO_LEGACY_GUEST_PAGE_SIZE 0x028
 #define MMIO_QUEUE_SEL 0x030
 #define MMIO_QUEUE_SIZE_MAX 0x034
 #define MMIO_QUEUE_SIZE 0x038
+#define MMIO_LEGACY_QUEUE_ALIGN 0x03C
+#define MMIO_LEGACY_QUEUE_PFN 0x040
 #define MMIO_QUEUE_READY 0x044
 #define MMIO_QUEUE_NOTIFY 0x050
 #define MMIO_INTERRUPT_STATUS 0x060
@@ -38,5 +69,6 @@
 #define MMIO_QUEUE_DESC 0x080
 #define MMIO_QUEUE_DRIVER 0x090
 #define MMIO_QUEUE_DEVICE 0x0A0
+#define MMIO_QUEUE_RESET 0x0C0
 #define MMIO_GENERATION 0x0FC
 #define MMIO_CONFIG 0x100
