@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import {
+  CASE_OPTIONS,
+  chooseCases,
+  parseAccelerator,
+  parseCount,
+  runCases,
+  runProgram,
+} from './cases/run-cases.js';
 import { bootCases } from './osv/boot-cases.js';
-import { CaseFailed, RunnerError } from './osv/errors.js';
+import { HarnessError } from './kvm-in-qemu/errors.js';
 import { Files, FILES } from './osv/files.js';
-import { markdownTable, progressLine, summary } from './osv/report.js';
 import { serverCases } from './osv/server-cases.js';
-
-/** @import { Case, Context } from './osv/boot-cases.js' */
-/** @import { Outcome } from './osv/report.js' */
 
 const HELP = `Usage: npm run test:osv -- --files FOLDER [options]
 
@@ -28,7 +32,6 @@ Programs that are used where they are installed: redis-benchmark (Debian's redis
 (libmemcached-tools). The exit status is 0 when no case failed and one passed, 1 when one failed, 2 for bad usage.
 `;
 
-const ACCELERATORS = ['wasm', 'kvm'];
 /** More than any window or ring holds. */
 const BULK = 4 << 20;
 
@@ -36,61 +39,14 @@ function parseCommandLine() {
   try {
     return parseArgs({
       options: {
+        ...CASE_OPTIONS,
         files: { type: 'string' },
-        only: { type: 'string', multiple: true, default: [] },
-        accel: { type: 'string', default: 'wasm' },
         load: { type: 'string', default: '60' },
         timeout: { type: 'string', default: '120' },
-        output: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
       },
     }).values;
   } catch (error) {
-    throw new RunnerError(`${error instanceof Error ? error.message : error}\nTry --help.`);
-  }
-}
-
-/**
- * @param {string} option
- * @param {string} text
- */
-function parseSeconds(option, text) {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new RunnerError(`--${option} takes seconds, not "${text}"`);
-  return Number(text) * 1000;
-}
-
-/** @param {string} text */
-function parsePattern(text) {
-  try {
-    return new RegExp(text, 'i');
-  } catch (error) {
-    throw new RunnerError(`--only: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/**
- * @param {Case} which
- * @param {Context} context
- * @param {boolean} showOutput
- * @returns {Promise<Outcome>}
- */
-async function runCase({ name, needs, run }, context, showOutput) {
-  const missing = context.files.missing(needs);
-  if (missing.length > 0) return { name, verdict: 'skip', details: `no ${missing.join(', ')}`, seconds: 0 };
-  const started = performance.now();
-  const end = (/** @type {'pass' | 'fail'} */ verdict, /** @type {string} */ details) => ({
-    name,
-    verdict,
-    details,
-    seconds: (performance.now() - started) / 1000,
-  });
-  try {
-    return end('pass', await run(context));
-  } catch (error) {
-    // Whatever it is: the other cases tell more about it.
-    if (showOutput && error instanceof CaseFailed) process.stdout.write(`${error.output.trimEnd()}\n`);
-    return end('fail', error instanceof Error ? error.message : String(error));
+    throw new HarnessError(`${error instanceof Error ? error.message : error}\nTry --help.`);
   }
 }
 
@@ -100,45 +56,27 @@ async function main() {
     process.stdout.write(HELP);
     return 0;
   }
-  const patterns = values.only.map(parsePattern);
-  const cases = [...bootCases, ...serverCases].filter(
-    ({ name }) => patterns.length === 0 || patterns.some(pattern => pattern.test(name)),
-  );
-  if (cases.length === 0) throw new RunnerError('--only leaves no case. --list prints their names.');
+  const cases = chooseCases([...bootCases, ...serverCases], values.only);
   if (values.list) {
     for (const { name } of cases) process.stdout.write(`${name}\n`);
     return 0;
   }
   const folder = values.files ?? process.env.TSVMM_OSV_FILES;
-  if (folder === undefined) throw new RunnerError("say where OSv's files are: --files FOLDER. See --help.");
-  if (!ACCELERATORS.includes(values.accel)) throw new RunnerError('--accel takes wasm or kvm');
+  if (folder === undefined) throw new HarnessError("say where OSv's files are: --files FOLDER. See --help.");
   const context = {
     files: new Files(folder),
-    accel: /** @type {'wasm' | 'kvm'} */ (values.accel),
-    timeoutMs: parseSeconds('timeout', values.timeout),
-    loadMs: parseSeconds('load', values.load),
+    accel: parseAccelerator(values.accel),
+    timeoutMs: parseCount('timeout', values.timeout, 'seconds') * 1000,
+    loadMs: parseCount('load', values.load, 'seconds') * 1000,
     bulk: BULK,
   };
 
-  /** @type {Outcome[]} */
-  const outcomes = [];
-  for (const [index, which] of cases.entries()) {
-    process.stderr.write(`[${index + 1}/${cases.length}] ${which.name}\n`);
-    const outcome = await runCase(which, context, values.output);
-    process.stderr.write(`${progressLine(outcome)}\n`);
-    outcomes.push(outcome);
-  }
-  process.stdout.write(`${markdownTable(outcomes)}\n${summary(outcomes)}\n`);
-  if (outcomes.some(({ verdict }) => verdict === 'fail')) return 1;
-  if (outcomes.every(({ verdict }) => verdict === 'skip'))
-    throw new RunnerError(`${folder} has nothing for any case`);
-  return 0;
+  return runCases(cases, {
+    missing: ({ needs }) => context.files.missing(needs),
+    run: which => which.run(context),
+    showOutput: values.output,
+    nothing: `${folder} has nothing for any case`,
+  });
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof RunnerError)) throw error;
-  process.stderr.write(`test-osv: ${error.message}\n`);
-  process.exitCode = 2;
-}
+await runProgram('test-osv', main);

@@ -29,6 +29,8 @@ const PROJECT_PARTS = [
   'scripts/kvm-in-qemu/hold-machine.js',
   'scripts/kvm-in-qemu/vitest.config.js',
   // What boots in the tests with OSv's disks and servers.
+  'scripts/cases',
+  'scripts/kvm-in-qemu/errors.js',
   'scripts/osv',
   'scripts/test-osv.js',
 ];

@@ -1,5 +1,4 @@
 import { Files, FILES } from '../osv/files.js';
-import { RunnerError } from '../osv/errors.js';
 import { HarnessError } from './errors.js';
 
 /** @import { FileKey } from '../osv/files.js' */
@@ -22,7 +21,7 @@ export function osvFiles(progress) {
     const keys = /** @type {FileKey[]} */ (Object.keys(FILES));
     return keys.filter(key => files.missing([key]).length === 0).map(key => files.path(key));
   } catch (error) {
-    if (error instanceof RunnerError) throw new HarnessError(`TSVMM_OSV_FILES: ${error.message}`);
+    if (error instanceof HarnessError) throw new HarnessError(`TSVMM_OSV_FILES: ${error.message}`);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import { check } from '../osv/errors.js';
-import { freePort } from '../osv/ports.js';
+import { check } from '../cases/errors.js';
+import { freePort } from '../cases/ports.js';
 import { runScript } from './machine.js';
 import { Program, withPrograms } from './peers.js';
 

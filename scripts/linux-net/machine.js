@@ -1,5 +1,5 @@
-import { CaseFailed, check } from '../osv/errors.js';
-import { output, withMachine } from '../osv/machine.js';
+import { CaseFailed, check } from '../cases/errors.js';
+import { output, withMachine } from '../cases/machine.js';
 import { commandLine } from './guest.js';
 
 /** @import { Machine } from 'tsvmm' */

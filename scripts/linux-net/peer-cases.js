@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CaseFailed, check } from '../osv/errors.js';
-import { freePort } from '../osv/ports.js';
+import { CaseFailed, check } from '../cases/errors.js';
+import { freePort } from '../cases/ports.js';
 import { LARGE_TEXT, withNameServer } from './dns-server.js';
 import { runScript } from './machine.js';
 import { md5, Program, withHttpServer, withPrograms } from './peers.js';

@@ -1,5 +1,5 @@
-import { CaseFailed, check } from '../osv/errors.js';
-import { freePort } from '../osv/ports.js';
+import { CaseFailed, check } from '../cases/errors.js';
+import { freePort } from '../cases/ports.js';
 import { runScript } from './machine.js';
 import { md5, Program, pseudoRandom, withHttpServer } from './peers.js';
 

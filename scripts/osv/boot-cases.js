@@ -1,5 +1,6 @@
-import { check } from './errors.js';
-import { checkCpus, checkEnd, output, withMachine } from './machine.js';
+import { check } from '../cases/errors.js';
+import { output, withMachine } from '../cases/machine.js';
+import { checkCpus, checkEnd } from './machine.js';
 
 /** @import { Machine, MachineOptions } from 'tsvmm' */
 /** @import { FileKey, Files } from './files.js' */

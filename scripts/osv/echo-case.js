@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { check } from './errors.js';
+import { check } from '../cases/errors.js';
 
 /** @import { Server } from './server.js' */
 

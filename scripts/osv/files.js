@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunnerError } from './errors.js';
+import { HarnessError } from '../kvm-in-qemu/errors.js';
 
 /** The files that the folder may have, by their names: docs/booting-osv.md says how they are made. */
 export const FILES = {
@@ -25,14 +25,14 @@ export class Files {
 
   /**
    * @param {string} folder
-   * @throws {RunnerError} when there is no such folder
+   * @throws {HarnessError} when there is no such folder
    */
   constructor(folder) {
     this.folder = folder;
     try {
       this.#present = new Set(readdirSync(folder));
     } catch (error) {
-      throw new RunnerError(`${error instanceof Error ? error.message : String(error)}`);
+      throw new HarnessError(`${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

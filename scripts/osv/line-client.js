@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { CheckFailed } from './errors.js';
+import { CheckFailed } from '../cases/errors.js';
 
 /** A stream whose answers are lines and counted bytes, as memcached's and Redis' protocols have them. */
 export class LineClient {

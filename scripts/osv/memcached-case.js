@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { check } from './errors.js';
+import { check } from '../cases/errors.js';
 import { checkMemcached } from './memcached-load.js';
 import { isInstalled, runPeer } from './peer.js';
 import { LineClient } from './line-client.js';

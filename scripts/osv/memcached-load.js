@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { check } from './errors.js';
+import { check } from '../cases/errors.js';
 import { LineClient } from './line-client.js';
 import { checkSame } from './values.js';
 

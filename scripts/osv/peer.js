@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { CheckFailed } from './errors.js';
+import { CheckFailed } from '../cases/errors.js';
 
 /** @param {string} program */
 export function isInstalled(program) {

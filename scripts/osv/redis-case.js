@@ -1,4 +1,4 @@
-import { CheckFailed, check } from './errors.js';
+import { CheckFailed, check } from '../cases/errors.js';
 import { isInstalled, runPeer } from './peer.js';
 import { checkRedis, RedisConnection } from './redis-load.js';
 

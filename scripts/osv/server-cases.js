@@ -1,8 +1,9 @@
 import { shutEchoDown, talkToEcho } from './echo-case.js';
-import { check, CheckFailed } from './errors.js';
-import { addressOf, checkCpus, checkEnd, withMachine } from './machine.js';
+import { check, CheckFailed } from '../cases/errors.js';
+import { withMachine } from '../cases/machine.js';
+import { addressOf, checkCpus, checkEnd } from './machine.js';
 import { loadMemcached } from './memcached-case.js';
-import { freePort } from './ports.js';
+import { freePort } from '../cases/ports.js';
 import { loadRedis, shutRedisDown } from './redis-case.js';
 
 /** @import { MachineOptions, NetworkOption, RunResult } from 'tsvmm' */

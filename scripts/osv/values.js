@@ -1,4 +1,4 @@
-import { check } from './errors.js';
+import { check } from '../cases/errors.js';
 
 const SHOWN_BYTES = 16;
 
@@ -8,7 +8,7 @@ const SHOWN_BYTES = 16;
  * @param {string} what was asked
  * @param {unknown} answer bytes, or undefined for nothing
  * @param {Buffer | undefined} expected
- * @throws {import('./errors.js').CheckFailed} that says in what they differ
+ * @throws {import('../cases/errors.js').CheckFailed} that says in what they differ
  */
 export function checkSame(what, answer, expected) {
   if (expected === undefined) return check(answer === undefined, `${what}: a value that was removed`);

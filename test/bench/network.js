@@ -1,4 +1,4 @@
-import { freePort } from '../../scripts/osv/ports.js';
+import { freePort } from '../../scripts/cases/ports.js';
 import { commandLine, netGuest } from '../../scripts/linux-net/guest.js';
 import { Program, withPrograms } from '../../scripts/linux-net/peers.js';
 import { runMachine } from './machines.js';

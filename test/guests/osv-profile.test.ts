@@ -6,7 +6,7 @@ import { readProfile } from 'tsvmm';
 import { Files } from '../../scripts/osv/files.js';
 import { untilItAnswers } from '../../scripts/osv/memcached-case.js';
 import { checkMemcached } from '../../scripts/osv/memcached-load.js';
-import { freePort } from '../../scripts/osv/ports.js';
+import { freePort } from '../../scripts/cases/ports.js';
 import { startTsvmm, temporaryFolder } from '../cli/tsvmm.js';
 import { ACCELERATORS } from './harness.js';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { CheckFailed } from '../../../../scripts/osv/errors.js';
+import { CheckFailed } from '../../../../scripts/cases/errors.js';
 import { LineClient } from '../../../../scripts/osv/line-client.js';
 import { checkMemcached } from '../../../../scripts/osv/memcached-load.js';
 import { checkRedis } from '../../../../scripts/osv/redis-load.js';
