@@ -28,6 +28,9 @@ export function faithful(accel: TestAccelerator): boolean {
   return accel === 'wasm' || HARDWARE;
 }
 
+/** Why a real kernel is not booted where `faithful` says no. */
+export const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
+
 /** A guest of guests/, built. */
 export function guestPath(name: string): string {
   const path = new URL(`../../guests/build/${name}`, import.meta.url).pathname;

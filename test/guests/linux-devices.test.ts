@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createMachine, Monitor, type Machine } from 'tsvmm';
-import { faithful, onEachAccelerator } from './harness.js';
-import { SLOW, TIMEOUT, TROUBLE, filesFromEnvironment, parseLinuxReport } from './linux-guest.js';
+import { SLOW, faithful, onEachAccelerator } from './harness.js';
+import { TIMEOUT, TROUBLE, filesFromEnvironment, parseLinuxReport } from './linux-guest.js';
 import { missingTools, temporaryFolder, tool } from './tools.js';
 
 const ROOT_INIT = fileURLToPath(new URL('linux-disk/root-init.sh', import.meta.url));

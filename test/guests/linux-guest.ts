@@ -1,7 +1,6 @@
 import { createMachine, type MachineOptions, type RunResult } from 'tsvmm';
 import { kernelFromEnvironment } from './harness.js';
 
-export const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 const FROM_DEBIAN =
   'eval "$(node scripts/test-kvm.js --print-guests)" takes it from Debian’s linux-image-cloud-amd64';
 

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { faithful, onEachAccelerator } from './harness.js';
-import { SLOW, TIMEOUT, TROUBLE, bootLinux, filesFromEnvironment } from './linux-guest.js';
+import { SLOW, faithful, onEachAccelerator } from './harness.js';
+import { TIMEOUT, TROUBLE, bootLinux, filesFromEnvironment } from './linux-guest.js';
 
 const SHELL = fileURLToPath(new URL('linux-programs/shell.sh', import.meta.url));
 

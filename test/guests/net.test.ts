@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createMachine, type MachineOptions, type NetworkOption } from 'tsvmm';
+import { createMachine, type Machine, type MachineOptions, type NetworkOption } from 'tsvmm';
 import { guestPath, onEachAccelerator, runGuest } from './harness.js';
 import { Peer } from './net-peer.js';
 import { parseGuestOutput } from './protocol.js';
@@ -88,15 +88,8 @@ onEachAccelerator('a network card', accel => {
   });
 });
 
-test('a user network answers for the gateway, and forwards a port of the host', async () => {
-  const port = await freeUdpPort();
-  await using machine = await createMachine({
-    kernel: guestPath('net.elf'),
-    accel: 'wasm',
-    append: 'frames=1000',
-    networks: [{ type: 'user', hostForwards: [`udp:127.0.0.1:${port}-:7`] }],
-    timeoutMs: 60_000,
-  });
+/** Runs a guest that answers on a UDP port which is forwarded to it: it gets two datagrams, and ends with the second. */
+async function talkThrough(machine: Machine, port: number): Promise<void> {
   const run = machine.run();
   await machine.serial.waitFor('net.arp-answered PASS');
   const socket = createSocket('udp4');
@@ -110,6 +103,18 @@ test('a user network answers for the gateway, and forwards a port of the host', 
     socket.close();
   }
   expect((await run).status, machine.serial.text).toBe(0);
+}
+
+test('a user network answers for the gateway, and forwards a port of the host', async () => {
+  const port = await freeUdpPort();
+  await using machine = await createMachine({
+    kernel: guestPath('net.elf'),
+    accel: 'wasm',
+    append: 'frames=1000',
+    networks: [{ type: 'user', hostForwards: [`udp:127.0.0.1:${port}-:7`] }],
+    timeoutMs: 60_000,
+  });
+  await talkThrough(machine, port);
 });
 
 test('two machines of a process meet on a hub, and pcap records what they say', async ({ skip }) => {
@@ -282,19 +287,7 @@ test('passt at the other end of a stream answers ARP and carries datagrams', asy
       networks: [{ type: 'stream', path }],
       timeoutMs: 60_000,
     });
-    const run = machine.run();
-    await machine.serial.waitFor('net.arp-answered PASS');
-    const socket = createSocket('udp4');
-    try {
-      for (const text of ['hello', 'quit']) {
-        const answer = once(socket, 'message') as Promise<[Buffer]>;
-        socket.send(text, port, '127.0.0.1');
-        expect((await answer)[0].toString()).toBe(text);
-      }
-    } finally {
-      socket.close();
-    }
-    expect((await run).status, machine.serial.text).toBe(0);
+    await talkThrough(machine, port);
   } finally {
     passt.kill('SIGKILL');
     await ended;

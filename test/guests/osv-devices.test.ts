@@ -2,9 +2,8 @@ import { test } from 'vitest';
 import { bootCases, type Case } from '../../scripts/osv/boot-cases.js';
 import { Files } from '../../scripts/osv/files.js';
 import { serverCases } from '../../scripts/osv/server-cases.js';
-import { faithful, onEachAccelerator } from './harness.js';
+import { SLOW, faithful, onEachAccelerator } from './harness.js';
 
-const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 /** Enough to go round a ring; in npm run test:kvm each frame takes milliseconds. */
 const BULK = 256 << 10;
 /** So long may a boot and a load take there, with a busy host under it. */

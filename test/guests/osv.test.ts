@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMachine, type EndReason, type MachineOptions } from 'tsvmm';
-import { faithful, kernelFromEnvironment, onEachAccelerator } from './harness.js';
+import { SLOW, faithful, kernelFromEnvironment, onEachAccelerator } from './harness.js';
 
-const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 const FROM_SOURCE =
   'build OSv (github.com/cloudius-systems/osv: scripts/build fs=ramfs image=native-example) and name build/release/kernel.elf';
 

@@ -1,3 +1,4 @@
+import { COMMON_FIELD_WIDTHS } from '../../../src/conformance/driver/rules/pci-common-fields.js';
 import type { AccessSize } from '../../../src/vmm/device.js';
 import type { FuzzMachine } from '../fuzz-machine.js';
 
@@ -14,30 +15,6 @@ export interface KnownRegister {
 /** The slot behind both bridges. */
 export const SLOT = 2;
 const MMIO_BASE = 0xfeb0_0000;
-
-const COMMON_CONFIG: readonly (readonly [offset: number, size: AccessSize])[] = [
-  [0x00, 4],
-  [0x04, 4],
-  [0x08, 4],
-  [0x0c, 4],
-  [0x10, 2],
-  [0x12, 2],
-  [0x14, 1],
-  [0x15, 1],
-  [0x16, 2],
-  [0x18, 2],
-  [0x1a, 2],
-  [0x1c, 2],
-  [0x1e, 2],
-  [0x20, 4],
-  [0x24, 4],
-  [0x28, 4],
-  [0x2c, 4],
-  [0x30, 4],
-  [0x34, 4],
-  [0x38, 2],
-  [0x3a, 2],
-];
 
 /** The driver's way to the registers of one device (virtio 1.3, section 4), as set-up sequences need it. */
 export interface Registers {
@@ -77,7 +54,7 @@ class ModernPciRegisters implements Registers {
 
   constructor(private readonly machine: FuzzMachine) {
     this.known = [
-      ...COMMON_CONFIG.map(([offset, size]) => ({ offset, size })),
+      ...Array.from(COMMON_FIELD_WIDTHS, ([offset, size]) => ({ offset, size })),
       { offset: 0x1000, size: 1 },
       ...Array.from({ length: 6 }, (_, i) => ({ offset: 0x3000 + 4 * i, size: 2 as const })),
     ];

@@ -1,3 +1,5 @@
+import type { AccessSize } from '../../../vmm/device.js';
+
 /** Fields of the common configuration structure (virtio 1.4, 4.1.4.3), 64-bit ones as the two halves they are accessed in. */
 export const CommonField = {
   DEVICE_FEATURE_SELECT: 0x00,
@@ -20,7 +22,8 @@ export const CommonField = {
   QUEUE_RESET: 0x3a,
 } as const;
 
-const WIDTHS: ReadonlyMap<number, number> = new Map([
+/** Bytes of each field by its offset: how drivers access it (4.1.3.1). */
+export const COMMON_FIELD_WIDTHS: ReadonlyMap<number, AccessSize> = new Map<number, AccessSize>([
   [0x00, 4],
   [0x04, 4],
   [0x08, 4],
@@ -46,7 +49,7 @@ const WIDTHS: ReadonlyMap<number, number> = new Map([
 
 /** True for an access of a field's own width at its own offset. */
 export function isWholeField(offset: number, size: number): boolean {
-  return WIDTHS.get(offset) === size;
+  return COMMON_FIELD_WIDTHS.get(offset) === size;
 }
 
 /** Fields that only the device writes (4.1.4.3.2). */
