@@ -38,7 +38,7 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     await using machine = await createMachine(options);
     const run = machine.run();
     await machine.serial.waitFor('PASS');
-    machine.pause();
+    await machine.pause();
     const state = await machine.vcpu();
     const registers = Object.fromEntries(Object.keys(state.registers).map(name => [name, 2n]));
     const xsave = new Uint8Array(state.extended!.xsave.length);
@@ -177,7 +177,7 @@ onEachAccelerator('the machine, as its owner sees it', accel => {
     await using machine = await createMachine({ accel, kernel: guestPath('echo.elf'), timeoutMs: 60_000 });
     const run = machine.run();
     await machine.serial.waitFor('# ready');
-    machine.pause();
+    await machine.pause();
     await machine.serial.write('while paused\n');
     const state = await machine.vcpu();
     expect((await machine.vcpu()).registers).toEqual(state.registers);

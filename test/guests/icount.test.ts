@@ -35,8 +35,7 @@ async function disturb(machine: Machine, running: Promise<unknown>): Promise<voi
   void running.then(() => (over = true));
   // Not without end: each time costs the host more than the guest gets done in between.
   for (let times = 0; times < DISTURBANCES && !over; times++) {
-    machine.pause();
-    await Promise.all([machine.vcpu(), machine.device('pit')]);
+    await Promise.all([machine.pause(), machine.vcpu(), machine.device('pit')]);
     machine.resume();
   }
 }

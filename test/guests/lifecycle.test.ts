@@ -90,11 +90,11 @@ onEachAccelerator('a machine that runs', accel => {
   test('is not disturbed by stop, pause and resume before it began', async () => {
     await using machine = await tiny(accel, [exit(7)]);
     await machine.stop();
-    machine.pause();
+    await machine.pause();
     machine.resume();
     expect(await machine.run()).toMatchObject({ reason: 'exit', code: 7 });
     await machine.stop();
-    machine.pause();
+    await machine.pause();
   });
 
   for (const cpus of [1, 3]) {
@@ -129,7 +129,7 @@ onEachAccelerator('a machine that runs', accel => {
         await machine.serial.waitFor('A');
         expect((await machine.vcpu()).registers.rdx & 0xffffn).toBe(BigInt(COM1));
         await expect(machine.vcpu(cpus)).rejects.toThrow(ConfigError);
-        machine.pause();
+        await machine.pause();
         expect((await machine.vcpu()).registers.rdx & 0xffffn).toBe(BigInt(COM1));
         await machine.stop();
         expect((await machine.vcpu(cpus - 1)).registers).toBeDefined();
@@ -146,9 +146,7 @@ onEachAccelerator('a machine that runs', accel => {
         await using machine = await createMachine({ accel, kernel: guestPath('echo.elf'), cpus });
         const run = machine.run();
         await machine.serial.waitFor('# ready');
-        machine.pause();
-        machine.pause();
-        // Answered once the guest stands still.
+        await Promise.all([machine.pause(), machine.pause()]);
         const before = await machine.vcpu();
         await machine.serial.write('one\n');
         const after = await machine.vcpu();
@@ -158,7 +156,7 @@ onEachAccelerator('a machine that runs', accel => {
         machine.resume();
         await machine.serial.waitFor('echo: one');
         for (let i = 0; i < 20; i++) {
-          machine.pause();
+          void machine.pause();
           machine.resume();
         }
         await machine.serial.write('quit\n');
@@ -169,8 +167,7 @@ onEachAccelerator('a machine that runs', accel => {
         test(`can be ended by ${end} while it is paused`, async () => {
           await using machine = await tiny(accel, [forever()], { cpus });
           const run = machine.run();
-          machine.pause();
-          await machine.vcpu();
+          await machine.pause();
           await machine[end]();
           expect(await run).toMatchObject({ reason: 'stopped' });
         });
@@ -181,7 +178,7 @@ onEachAccelerator('a machine that runs', accel => {
   test('ends for its time while it is paused', async () => {
     await using machine = await tiny(accel, [forever()], { timeoutMs: 200 });
     const run = machine.run();
-    machine.pause();
+    await machine.pause();
     expect(await run).toMatchObject({ reason: 'timeout' });
   });
 });
@@ -553,7 +550,7 @@ onEachAccelerator('the end of the process', accel => {
     });
 
     test(`does not wait for a guest that is paused, on ${cpus} CPUs`, async () => {
-      const body = 'machine.run(); machine.pause(); await machine.vcpu(); process.exit(5);';
+      const body = 'machine.run(); await machine.pause(); process.exit(5);';
       expect(await run(program(options, body))).toMatchObject({ status: 5 });
     });
 

@@ -48,7 +48,7 @@ onEachAccelerator('a machine that is reset', accel => {
     await using machine = await build('echo.elf', { append: 'mode=irq' });
     const run = machine.run();
     await machine.serial.waitFor('# ready');
-    machine.pause();
+    await machine.pause();
     machine.reset();
     // The answer comes when the reset is through.
     await machine.vcpu();

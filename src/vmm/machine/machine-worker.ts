@@ -333,9 +333,6 @@ export class MachineWorker {
       case 'nmi':
         this.vm.signalMsi(MSI_TO_ALL, MSI_NMI);
         break;
-      case 'pause':
-        this.pause(true);
-        break;
       case 'resume':
         this.pause(false);
         break;
@@ -408,6 +405,9 @@ export class MachineWorker {
 
   private lookUp(query: Exclude<Query, { what: 'resize-disk' }>): Answers[Query['what']] {
     switch (query.what) {
+      case 'pause':
+        this.pause(true);
+        return undefined;
       case 'vcpu':
         return this.outsideGuest(() => this.vcpu(query.index).getState());
       case 'set-vcpu':

@@ -303,11 +303,11 @@ export class Machine {
     await this.finished.promise.catch(() => undefined);
   }
 
-  /** The guest and its time stand still until `resume()`. */
-  pause(): void {
+  /** The guest and its time stand still until `resume()`; resolves when they do. */
+  async pause(): Promise<void> {
     if (this.phase !== 'running') return;
     this.paused = true;
-    this.post({ type: 'pause' });
+    await this.query({ what: 'pause' });
   }
 
   resume(): void {

@@ -84,6 +84,7 @@ export interface WorkerSetup {
 
 /** What the control thread can ask. */
 export type Query =
+  | { readonly what: 'pause' }
   | { readonly what: 'vcpu'; readonly index: number }
   | { readonly what: 'set-vcpu'; readonly index: number; readonly state: VcpuState }
   | { readonly what: 'device'; readonly name: string }
@@ -97,6 +98,7 @@ export type Query =
 
 /** The answer to each query, by its name. */
 export interface Answers {
+  readonly pause: undefined;
   readonly vcpu: VcpuState;
   readonly 'set-vcpu': undefined;
   readonly 'resize-disk': undefined;
@@ -130,7 +132,6 @@ export type ToWorker =
   | { readonly type: 'power-button' }
   /** A non-maskable interrupt for every vCPU. */
   | { readonly type: 'nmi' }
-  | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'query'; readonly id: number; readonly query: Query }
   | { readonly type: 'irq'; readonly gsi: number; readonly device: number; readonly level: boolean }

@@ -34,7 +34,10 @@ class FakeMachine {
     return Promise.resolve(STATE);
   }
 
-  pause = () => void this.calls.push('pause');
+  pause = () => {
+    this.calls.push('pause');
+    return Promise.resolve();
+  };
   resume = () => void this.calls.push('resume');
   reset = () => void this.calls.push('reset');
   powerButton = () => void this.calls.push('power button');

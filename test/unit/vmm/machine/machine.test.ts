@@ -108,14 +108,14 @@ describe('a run', () => {
   it('is not stopped, paused or resumed before it began or after it ended', async () => {
     const { machine, host } = await build();
     await machine.stop();
-    machine.pause();
+    await machine.pause();
     machine.resume();
     expect(host.worker.received).toEqual([]);
     const run = machine.run();
     host.worker.sayEnded();
     await run;
     await machine.stop();
-    machine.pause();
+    await machine.pause();
     expect(host.worker.types()).toEqual(['run']);
   });
 
