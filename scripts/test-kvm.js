@@ -19,6 +19,7 @@ module runs on QEMU's software CPU, which has SVM and nested paging. Slow, but r
 
   --shell              run a command line instead of the tests; without one, an interactive shell
   --extra PATH[:FILE]  put FILE (or folder) into the machine at PATH; without FILE, at the path that it has here
+  --program NAME       put this program of the host's into the machine, with its libraries
   --machines N         spread the test files over so many machines, one after the other (default 4; with a filter 1);
                        files whose machine goes away under them get a second one
   --results FOLDER     keep what the command leaves in /results: the tests a report in vitest's JSON format, of each
@@ -56,6 +57,7 @@ function parseCommandLine() {
       options: {
         shell: { type: 'boolean', default: false },
         extra: { type: 'string', multiple: true, default: [] },
+        program: { type: 'string', multiple: true, default: [] },
         machines: { type: 'string' },
         results: { type: 'string' },
         timeout: { type: 'string' },
@@ -149,7 +151,12 @@ async function main() {
   let worst = 0;
   for (const [index, command] of commands.entries()) {
     const name = String(index + 1);
-    const job = { command, environment: commandEnvironment(), extra: values.extra.map(parseExtra) };
+    const job = {
+      command,
+      environment: commandEnvironment(),
+      extra: values.extra.map(parseExtra),
+      programs: values.program,
+    };
     const run = () =>
       runJob(job, options, values.keep, values.results && resolve(values.results, values.shell ? '' : name));
     if (commands.length > 1) progress(`machine ${name} of ${commands.length}`);

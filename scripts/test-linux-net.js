@@ -25,6 +25,7 @@ curl. The figures are of this host at this moment: on a busy one they say little
 
   --only PATTERN   run the cases whose names match this regular expression; repeatable
   --accel NAME     wasm or kvm (default: wasm)
+  --initrd FILE    boot TSVMM_LINUX_BZIMAGE with this initial RAM disk, made by a run before, instead of making both
   --size MB        megabytes of a large file (default: 500)
   --time SECONDS   how long iperf3 measures (default: 10)
   --output         print what the guest of a failed case printed
@@ -32,6 +33,7 @@ curl. The figures are of this host at this moment: on a busy one they say little
   --help           show this
 
 Environment:
+  TSVMM_LINUX_BZIMAGE  with --initrd: the kernel, of the same version
   TSVMM_CACHE      cache folder for what is downloaded, about 60 MB (default: .cache in the repository)
 
 Cases that need a program that is not installed here (iperf3, netcat-openbsd, curl) are skipped. The exit status is 0 when
@@ -43,6 +45,7 @@ function parseCommandLine() {
     return parseArgs({
       options: {
         ...CASE_OPTIONS,
+        initrd: { type: 'string' },
         size: { type: 'string', default: '500' },
         time: { type: 'string', default: '10' },
       },
@@ -50,6 +53,16 @@ function parseCommandLine() {
   } catch (error) {
     throw new HarnessError(`${error instanceof Error ? error.message : error}\nTry --help.`);
   }
+}
+
+/**
+ * @param {string} initrd
+ * @returns {Context['guest']}
+ */
+function readyGuest(initrd) {
+  const bzImage = process.env['TSVMM_LINUX_BZIMAGE'];
+  if (!bzImage) throw new HarnessError('--initrd needs a kernel in TSVMM_LINUX_BZIMAGE');
+  return { bzImage, initrd };
 }
 
 async function main() {
@@ -68,7 +81,9 @@ async function main() {
     accel: parseAccelerator(values.accel),
     bytes: parseCount('size', values.size, 'a number from 1 on') * 1e6,
     seconds: parseCount('time', values.time, 'a number from 1 on'),
-    guest: await netGuest(line => process.stderr.write(`${line}\n`)),
+    guest: values.initrd
+      ? readyGuest(values.initrd)
+      : await netGuest(line => process.stderr.write(`${line}\n`)),
   };
 
   return runCases(cases, {

@@ -9,7 +9,7 @@ import { packageClosure } from './node-modules.js';
 import { osvFiles } from './osv-files.js';
 import { run } from './process.js';
 import { REPOSITORY } from './repository.js';
-import { findTool, staticBusybox } from './tools.js';
+import { findTool, requireTool, staticBusybox } from './tools.js';
 
 /** Where the project lies in the machine. */
 const PROJECT = '/tsvmm';
@@ -26,12 +26,12 @@ const PROJECT_PARTS = [
   'src',
   'guests/build',
   'test',
-  'scripts/kvm-in-qemu/hold-machine.js',
-  'scripts/kvm-in-qemu/vitest.config.js',
-  // What boots in the tests with OSv's disks and servers.
+  // What boots OSv and Linux with disks, networks and servers.
   'scripts/cases',
-  'scripts/kvm-in-qemu/errors.js',
+  'scripts/kvm-in-qemu',
+  'scripts/linux-net',
   'scripts/osv',
+  'scripts/test-linux-net.js',
   'scripts/test-osv.js',
 ];
 /** What packages carry that nothing reads while they run. */
@@ -44,6 +44,7 @@ const DEAD_WEIGHT = /\.(?:d\.[cm]?ts|map|md)$/;
  * @property {string} command a shell script, run in the project's folder
  * @property {Record<string, string>} environment variables for it
  * @property {[path: string, source: string][]} extra further files, by their paths in the machine and here
+ * @property {string[]} programs further programs of this host, with their libraries
  */
 
 /**
@@ -67,7 +68,8 @@ export async function buildImage(path, job, progress) {
 
   await initramfs.copy('/usr/local/bin/node', process.execPath);
   const addOns = await addProject(initramfs);
-  const tools = IMAGE_TOOLS.map(findTool).filter(path => path !== undefined);
+  const programs = job.programs.map(name => requireTool(name, `the package with ${name}`));
+  const tools = [...IMAGE_TOOLS.map(findTool).filter(path => path !== undefined), ...programs];
   for (const path of tools) await initramfs.copy(`/usr/local/bin/${basename(path)}`, path);
   await addLibraries(initramfs, [process.execPath, ...addOns, ...tools]);
   const guests = await addGuests(initramfs, progress);
