@@ -2,6 +2,7 @@
 #include "lib/boot.h"
 #include "lib/clause.h"
 #include "lib/vdev.h"
+#include "lib/wait.h"
 
 const char guest_name[] = "console";
 

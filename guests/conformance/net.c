@@ -4,6 +4,7 @@
 #include "lib/clause.h"
 #include "lib/pit.h"
 #include "lib/vdev.h"
+#include "lib/wait.h"
 
 const char guest_name[] = "net";
 

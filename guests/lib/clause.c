@@ -6,7 +6,6 @@
 #include "lib/io.h"
 #include "lib/lapic.h"
 #include "lib/pic.h"
-#include "lib/pit.h"
 #include "lib/print.h"
 
 static uint32_t lines;
@@ -52,14 +51,6 @@ void clause_skip(const char *id, const char *why)
   put_char(' ');
   put_str(why);
   put_char('\n');
-}
-
-void settle(void)
-{
-  enable_interrupts();
-  for (unsigned i = 0; i < 3; i++)
-    pit_delay(PIT_10_MS);
-  disable_interrupts();
 }
 
 void clauses_end(void)

@@ -15,8 +15,5 @@ bool clause_value(const char *id, bool ok, uint64_t value);
 // Cannot be looked at on this machine.
 void clause_skip(const char *id, const char *why);
 
-// Waits for some milliseconds with interrupts on: what is not to happen has had its chance.
-void settle(void);
-
 // `end <number of lines>`, then ends the machine with 0, whatever was broken: that is for the reader to judge.
 _Noreturn void clauses_end(void);

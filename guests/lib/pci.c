@@ -7,11 +7,6 @@
 #define DATA 0xCFC
 #define ENABLE 0x80000000u
 
-#define MSIX_CONTROL 2
-#define MSIX_TABLE 4
-#define MSIX_ENABLE 0x8000
-#define MSIX_ENTRY 16
-
 static uint16_t select(unsigned slot, unsigned offset)
 {
   out32(ADDRESS, ENABLE | slot << 11 | (offset & 0xFC));
@@ -31,6 +26,11 @@ uint16_t pci_read16(unsigned slot, unsigned offset)
 uint32_t pci_read32(unsigned slot, unsigned offset)
 {
   return in32(select(slot, offset));
+}
+
+void pci_write8(unsigned slot, unsigned offset, uint8_t value)
+{
+  out8(select(slot, offset), value);
 }
 
 void pci_write16(unsigned slot, unsigned offset, uint16_t value)
@@ -86,10 +86,10 @@ bool pci_enable_msix(unsigned slot, unsigned entry, uint8_t vector)
     return false;
   uint32_t table = pci_read32(slot, capability + MSIX_TABLE);
   uintptr_t at = (uintptr_t)pci_bar(slot, table & 7) + (table & ~7u) + MSIX_ENTRY * entry;
-  mmio_write32(at, LAPIC_BASE | (uint32_t)lapic_id() << 12);
-  mmio_write32(at + 4, 0);
-  mmio_write32(at + 8, vector);
-  mmio_write32(at + 12, 0);
+  mmio_write32(at + MSIX_ADDRESS, LAPIC_BASE | (uint32_t)lapic_id() << 12);
+  mmio_write32(at + MSIX_ADDRESS + 4, 0);
+  mmio_write32(at + MSIX_DATA, vector);
+  mmio_write32(at + MSIX_VECTOR_CONTROL, 0);
   pci_write16(slot, capability + MSIX_CONTROL, MSIX_ENABLE);
   return true;
 }

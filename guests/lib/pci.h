@@ -8,19 +8,42 @@
 #define PCI_COMMAND 0x04
 #define PCI_STATUS 0x06
 #define PCI_REVISION 0x08
+#define PCI_CLASS 0x0A
+#define PCI_CACHE_LINE_SIZE 0x0C
+#define PCI_HEADER_TYPE 0x0E
 #define PCI_BAR 0x10
 #define PCI_SUBSYSTEM_ID 0x2E
 #define PCI_CAPABILITIES 0x34
 #define PCI_INTERRUPT_LINE 0x3C
+#define PCI_INTERRUPT_PIN 0x3D
 
 #define PCI_COMMAND_IO 1
 #define PCI_COMMAND_MEMORY 2
 #define PCI_COMMAND_MASTER 4
+#define PCI_COMMAND_SERR 0x100
 #define PCI_COMMAND_NO_INTX 0x400
 #define PCI_STATUS_INTX 8
 
 #define PCI_CAPABILITY_VENDOR 0x09
 #define PCI_CAPABILITY_MSIX 0x11
+
+#define PCI_BARS 6
+#define PCI_BAR_IO 1
+#define PCI_BAR_TYPE 6
+#define PCI_BAR_64 4
+
+// MSI-X, 6.8.2: registers of the capability, and of an entry of the table.
+#define MSIX_CONTROL 2
+#define MSIX_TABLE 4
+#define MSIX_PBA 8
+#define MSIX_ENABLE 0x8000
+#define MSIX_FUNCTION_MASK 0x4000
+#define MSIX_ENTRIES 0x07FF // less one
+#define MSIX_ENTRY 16
+#define MSIX_ADDRESS 0
+#define MSIX_DATA 8
+#define MSIX_VECTOR_CONTROL 12
+#define MSIX_VECTOR_MASKED 1
 
 #define PCI_SLOTS 32
 #define PCI_NONE 0xFFFF // as a vendor ID: there is no function
@@ -29,6 +52,7 @@
 uint8_t pci_read8(unsigned slot, unsigned offset);
 uint16_t pci_read16(unsigned slot, unsigned offset);
 uint32_t pci_read32(unsigned slot, unsigned offset);
+void pci_write8(unsigned slot, unsigned offset, uint8_t value);
 void pci_write16(unsigned slot, unsigned offset, uint16_t value);
 void pci_write32(unsigned slot, unsigned offset, uint32_t value);
 

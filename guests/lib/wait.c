@@ -1,6 +1,7 @@
 #include "lib/wait.h"
 
 #include "lib/cpu.h"
+#include "lib/pit.h"
 #include "lib/rtc.h"
 
 #define MAX_SECONDS 20
@@ -42,4 +43,12 @@ bool wait_for_count(volatile uint32_t *counter, uint32_t target)
     ;
   disable_interrupts();
   return *counter >= target;
+}
+
+void settle(void)
+{
+  enable_interrupts();
+  for (unsigned i = 0; i < 3; i++)
+    pit_delay(PIT_10_MS);
+  disable_interrupts();
 }

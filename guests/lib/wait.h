@@ -10,3 +10,6 @@ bool wait_until(bool (*condition)(void));
 // Waits with interrupts on until the counter, which a handler counts up, is at least `target`. Interrupts are off
 // before and after.
 bool wait_for_count(volatile uint32_t *counter, uint32_t target);
+
+// Waits for some milliseconds with interrupts on: what is not to happen has had its chance.
+void settle(void);

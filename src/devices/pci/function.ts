@@ -27,7 +27,12 @@ export class PciFunction implements Device {
     configSize?: number,
   ) {
     this.config = new ConfigSpace(configSize);
-    this.config.define(headerRegisters(identity, () => this.commandWritten()));
+    this.config.define(
+      headerRegisters(identity, () => {
+        this.obeyCommand();
+        this.commandWritten();
+      }),
+    );
   }
 
   /** Gives the function one more base address register. */
@@ -66,7 +71,7 @@ export class PciFunction implements Device {
   reset(): void {
     this.asserted = false;
     this.config.reset();
-    this.commandWritten();
+    this.obeyCommand();
   }
 
   save(): DeviceState {
@@ -76,10 +81,13 @@ export class PciFunction implements Device {
   load(state: DeviceState): void {
     this.config.load(state.config as readonly number[]);
     this.asserted = state.intx as boolean;
-    this.commandWritten();
+    this.obeyCommand();
   }
 
-  private commandWritten(): void {
+  /** Software has written the command register: for what a function does by itself. */
+  protected commandWritten(): void {}
+
+  private obeyCommand(): void {
     for (const bar of this.bars) bar.update();
     this.updateLine();
   }

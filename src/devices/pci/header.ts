@@ -1,4 +1,4 @@
-import type { ConfigRegister } from './config-space.js';
+import type { ConfigRegister, ConfigSpace } from './config-space.js';
 
 /** Offsets in the type 0 header (PCI Local Bus 3.0, 6.1). */
 export const Header = {
@@ -31,6 +31,11 @@ export const PciStatus = { INTERRUPT: 1 << 3 } as const;
 const COMMAND_WRITABLE = 0x0547;
 /** Error bits of the status register: cleared by writing ones. */
 const STATUS_CLEARABLE = 0xf900;
+
+/** Whether the command register lets the function write and read memory by itself: data, and messages that interrupt. */
+export function mastersBus(config: ConfigSpace): boolean {
+  return (config.get(Header.COMMAND, 2) & Command.BUS_MASTER) !== 0;
+}
 
 /** Who a function says it is. */
 export interface PciIdentity {

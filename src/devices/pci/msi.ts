@@ -1,4 +1,5 @@
 import type { ConfigSpace } from './config-space.js';
+import { mastersBus } from './header.js';
 
 /** MSI with 64-bit address and per-vector masking (PCI Local Bus 3.0, 6.8.1). */
 const CAPABILITY_ID = 0x05;
@@ -51,19 +52,24 @@ export class Msi {
     return (this.config.get(this.base + CONTROL, 2) & CONTROL_ENABLE) !== 0;
   }
 
-  /** Sends the message of `vector`, now or when it is unmasked. */
+  /** Sends the message of `vector`, now or when it is unmasked and the function may master the bus. */
   raise(vector: number): void {
     if (!this.enabled || vector >= this.vectors) return;
     const bit = 2 ** vector;
-    if (this.config.get(this.base + MASK, 4) & bit) {
+    if (!mastersBus(this.config) || this.config.get(this.base + MASK, 4) & bit) {
       this.config.set(this.base + PENDING, 4, (this.config.get(this.base + PENDING, 4) | bit) >>> 0);
     } else {
       this.deliver(vector);
     }
   }
 
+  /** The command register has changed: messages are writes to memory (6.8), which it allows or forbids. */
+  commandWritten(): void {
+    this.release();
+  }
+
   private release(): void {
-    if (!this.enabled) return;
+    if (!this.enabled || !mastersBus(this.config)) return;
     const pending = this.config.get(this.base + PENDING, 4);
     const masked = this.config.get(this.base + MASK, 4);
     const free = pending & ~masked;

@@ -1,5 +1,6 @@
 import type { AccessSize, BusTarget, DeviceState } from '../../vmm/device.js';
 import type { ConfigSpace } from './config-space.js';
+import { mastersBus } from './header.js';
 
 /** MSI-X (PCI Local Bus 3.0, 6.8.2). */
 const CAPABILITY_ID = 0x11;
@@ -75,11 +76,19 @@ export class Msix {
     return (this.control & CONTROL_ENABLE) !== 0;
   }
 
-  /** Sends the message of `vector`, now or when it is unmasked. Vectors that do not exist send nothing. */
+  /**
+   * Sends the message of `vector`, now or when it is unmasked and the function may master the bus. Vectors that do not
+   * exist send nothing.
+   */
   raise(vector: number): void {
     if (!this.enabled || vector >= this.vectors) return;
-    if (this.masked(vector)) this.setPending(vector, true);
+    if (this.heldBack(vector)) this.setPending(vector, true);
     else this.deliver(vector);
+  }
+
+  /** The command register has changed: messages are writes to memory (6.8), which it allows or forbids. */
+  commandWritten(): void {
+    this.releaseAll();
   }
 
   reset(): void {
@@ -105,19 +114,24 @@ export class Msix {
 
   private update(): void {
     this.control = this.config.get(this.controlOffset, 2);
+    this.releaseAll();
+  }
+
+  private releaseAll(): void {
     for (let vector = 0; vector < this.vectors; vector++) this.release(vector);
   }
 
-  private masked(vector: number): boolean {
+  private heldBack(vector: number): boolean {
     return (
+      !mastersBus(this.config) ||
       (this.control & CONTROL_FUNCTION_MASK) !== 0 ||
       (this.table[vector * ENTRY_WORDS + VECTOR_CONTROL] & VECTOR_MASKED) !== 0
     );
   }
 
-  /** Sends what is pending of a vector that is not masked any more. */
+  /** Sends what is pending of a vector when nothing holds it back any more. */
   private release(vector: number): void {
-    if (!this.enabled || !this.isPending(vector) || this.masked(vector)) return;
+    if (!this.enabled || !this.isPending(vector) || this.heldBack(vector)) return;
     this.setPending(vector, false);
     this.deliver(vector);
   }

@@ -13,15 +13,18 @@ export interface DeviceHost {
   readonly features: bigint;
   /** The driver came by the legacy interface. */
   readonly legacy: boolean;
+  /** Whether the device may use guest memory at this moment: PCI's command register can forbid it. */
+  readonly mastering: boolean;
   /** Queue `index`, between the driver's DRIVER_OK and the next reset, if the driver has enabled it. */
   queue(index: number): Virtqueue | undefined;
   /**
    * Calls `handle` with each available buffer of queue `index`, and interrupts the driver for what has been pushed.
-   * A driver that adds buffers as fast as they are served is served on in turns, so that the machine goes on.
+   * A driver that adds buffers as fast as they are served is served on in turns, so that the machine goes on. While the
+   * device may not use memory nothing is served; the device is notified once more when it may.
    * @param handle returns false when it has given the buffer back unused (`unpop`): the device goes on by itself later
    */
   serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void | false): void;
-  /** Notifies the device of queue `index` once more, after the machine has looked around. */
+  /** Notifies the device of queue `index` once more, after the machine has looked around and when it may use memory. */
   serveLater(index: number): void;
   /** Interrupts the driver if it wants to hear of what was pushed into queue `index`. */
   signal(index: number): void;
@@ -50,6 +53,8 @@ export interface DeviceType {
   start(): void;
   /** What a buffer that was just taken from queue `index` asks for, in a word for people: `read`, `send`, … */
   requestName?(index: number, chain: Chain): string;
+  /** The machine has looked around since the last call: what a device does at most at once begins anew. */
+  newTurn?(): void;
   /** The driver says that there are buffers in queue `index`. */
   notify(index: number): void;
   /** The driver takes one queue back (2.6.1): what the device holds of it is dropped. */

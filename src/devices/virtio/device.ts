@@ -101,6 +101,8 @@ export class VirtioDevice implements DeviceHost {
   private readonly turn: Timer;
   /** Queues that have had their turn and are not empty. */
   private readonly unfinished = new Set<number>();
+  /** Whether the transport lets the device use memory. What the driver asks for meanwhile waits. */
+  private allowed = true;
 
   constructor(
     { type, memory, clock, hidden = 0n, extra = 0n, required = 0n, observer }: VirtioDeviceOptions,
@@ -217,7 +219,13 @@ export class VirtioDevice implements DeviceHost {
     if (index >= this.queues.length) return;
     // Legacy drivers exist that use queues before DRIVER_OK, and legacy devices let them (3.1.2).
     if (this.legacy && !(this.status & Status.DRIVER_OK) && this.queues[index].enabled) this.openRing(index);
-    if (this.rings[index] !== undefined) this.type.notify(index);
+    if (this.rings[index] === undefined) return;
+    if (!this.allowed) {
+      this.unfinished.add(index);
+      return;
+    }
+    this.type.newTurn?.();
+    this.type.notify(index);
   }
 
   queue(index: number): Virtqueue | undefined {
@@ -227,6 +235,10 @@ export class VirtioDevice implements DeviceHost {
   serve(index: number, handle: (chain: Chain, queue: Virtqueue) => void | false): void {
     const queue = this.rings[index];
     if (!queue) return;
+    if (!this.allowed) {
+      this.unfinished.add(index);
+      return;
+    }
     let left = BUFFERS_A_TURN;
     let stopped = false;
     do {
@@ -243,7 +255,19 @@ export class VirtioDevice implements DeviceHost {
 
   serveLater(index: number): void {
     this.unfinished.add(index);
-    this.turn.arm(this.clock.now());
+    if (this.allowed) this.turn.arm(this.clock.now());
+  }
+
+  get mastering(): boolean {
+    return this.allowed;
+  }
+
+  /** The transport lets the device use memory from now on, or does not any more. */
+  setMastering(on: boolean): void {
+    if (on === this.allowed) return;
+    this.allowed = on;
+    if (on && this.unfinished.size > 0) this.turn.arm(this.clock.now());
+    else if (!on) this.turn.disarm();
   }
 
   signal(index: number): void {
@@ -299,6 +323,7 @@ export class VirtioDevice implements DeviceHost {
   private finishTurns(): void {
     const indices = [...this.unfinished];
     this.unfinished.clear();
+    this.type.newTurn?.();
     for (const index of indices) if (this.rings[index] !== undefined) this.type.notify(index);
   }
 
@@ -312,6 +337,7 @@ export class VirtioDevice implements DeviceHost {
     this.queues.forEach(({ enabled }, i) => {
       if (enabled) this.openRing(i);
     });
+    this.type.newTurn?.();
     this.type.start();
   }
 

@@ -305,7 +305,9 @@ export class VirtioNet implements DeviceType {
   /** One frame for the guest; false when it has to wait for buffers. */
   private receive(at: number, length: number): boolean {
     const { bytes } = this.cable.toGuest;
-    if (!this.started || !this.filter.passes(bytes, at, length, this.mac)) return true;
+    // A card that may not write what it receives has to drop it.
+    if (!this.started || !this.host.mastering) return true;
+    if (!this.filter.passes(bytes, at, length, this.mac)) return true;
     if (!this.prepareHeader(at, length)) return true;
     const pair = this.pairs > 1 ? this.steering.pairFor(bytes, at, length) % this.pairs : 0;
     const queue = this.host.queue(2 * pair);

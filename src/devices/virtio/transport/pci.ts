@@ -1,5 +1,5 @@
 import type { AccessSize, BusTarget, DeviceState } from '../../../vmm/device.js';
-import type { PciIdentity } from '../../pci/header.js';
+import { mastersBus, type PciIdentity } from '../../pci/header.js';
 import { PciFunction, type PciHost } from '../../pci/function.js';
 import { Msix } from '../../pci/msix.js';
 import { DeviceId, type DeviceType } from '../device-type.js';
@@ -74,6 +74,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     super(name, identityOf(type, kind), host);
     this.observer = options.observer;
     this.device = new VirtioDevice(options, this);
+    this.device.setMastering(false);
     const queues = type.queueSizes.length;
     this.queueVectors = new Uint16Array(queues).fill(NO_VECTOR);
     this.msix = new Msix(options.vectors ?? queues + 1, this.config, MSIX_BAR, (address, data) =>
@@ -150,6 +151,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
   override reset(): void {
     this.device.reset();
     super.reset();
+    this.device.setMastering(false);
     this.msix.reset();
     this.deviceFeatureSelect = 0;
     this.driverFeatureSelect = 0;
@@ -172,12 +174,18 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
   override load(state: DeviceState): void {
     const saved = state as VirtioPciState;
     super.load(saved.function);
+    this.device.setMastering(mastersBus(this.config));
     this.msix.load(saved.msix);
     [this.deviceFeatureSelect, this.driverFeatureSelect, this.queueSelect] = saved.selects;
     this.configVector = saved.configVector;
     this.queueVectors.set(saved.queueVectors);
     this.isr = saved.isr;
     this.device.load(saved.device);
+  }
+
+  protected override commandWritten(): void {
+    this.device.setMastering(mastersBus(this.config));
+    this.msix.commandWritten();
   }
 
   private addModernInterface(): void {

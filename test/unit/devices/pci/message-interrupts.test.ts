@@ -32,7 +32,7 @@ describe('MSI-X', () => {
     msix = new Msix(VECTORS, card.config, 1, (address, data) => machine.sendMsi(address, data));
     card.addBar({ index: 1, space: 'mmio', size: msix.size, target: msix.target });
     machine.writeConfig(SLOT, 0x14, BAR);
-    machine.writeConfig(SLOT, 0x04, 2, 2);
+    machine.writeConfig(SLOT, 0x04, 6, 2);
     [capability] = machine.capabilities(SLOT, 0x11);
     pba = BAR + (machine.readConfig(SLOT, capability + 8) & ~7);
   });
@@ -70,6 +70,13 @@ describe('MSI-X', () => {
   it.each([
     ['the vector', (on: boolean) => program(3, 0x33, on ? 1 : 0)],
     ['the function', (on: boolean) => control(on ? ENABLE | FUNCTION_MASK : ENABLE)],
+    [
+      'the bus, by the command register,',
+      (on: boolean) => {
+        machine.writeConfig(SLOT, 0x04, on ? 2 : 6, 2);
+        msix.commandWritten();
+      },
+    ],
   ])('keeps it pending while %s is masked, and sends it once then', (_what, mask) => {
     program(3, 0x33);
     control(ENABLE);
@@ -135,6 +142,7 @@ describe('MSI', () => {
 
   beforeEach(() => {
     msi = new Msi(4, card.config, (address, data) => machine.sendMsi(address, data));
+    machine.writeConfig(SLOT, 0x04, 4, 2);
     [capability] = machine.capabilities(SLOT, 5);
   });
 
@@ -178,5 +186,15 @@ describe('MSI', () => {
       [APIC, 0x41],
     ]);
     expect(machine.readConfig(SLOT, capability + 20)).toBe(0b1000);
+  });
+  it('sends nothing while the function may not master the bus', () => {
+    enable(2);
+    machine.writeConfig(SLOT, 0x04, 0, 2);
+    msi.raise(1);
+    msi.raise(1);
+    expect(machine.messages).toEqual([]);
+    machine.writeConfig(SLOT, 0x04, 4, 2);
+    msi.commandWritten();
+    expect(machine.messages).toEqual([[APIC, 0x41]]);
   });
 });

@@ -3,7 +3,7 @@ import type { DeviceType } from '../../../../../src/devices/virtio/device-type.j
 import { Feature } from '../../../../../src/devices/virtio/features.js';
 import { VirtioRng } from '../../../../../src/devices/virtio/rng.js';
 import { areasAt, PackedDriver, SplitDriver } from '../queue/driver-ring.js';
-import { legacyAreasAt, LegacyPci, ModernPci, TRANSPORTS, type Transport } from './drivers.js';
+import { legacyAreasAt, LegacyPci, ModernPci, ModernPciIntx, TRANSPORTS, type Transport } from './drivers.js';
 
 /** Expected behaviour from virtio 1.3, sections 2, 3, 4 and 5.4. */
 
@@ -335,5 +335,84 @@ describe('virtio over PCI', () => {
     driver.add({ gpa: DATA, length: 1, writable: true });
     transport.notify(0);
     expect(driver.collect()).toEqual([]);
+  });
+});
+
+describe.each([
+  ['modern, MSI-X', ModernPci],
+  ['modern, INTx', ModernPciIntx],
+  ['legacy', LegacyPci],
+])('virtio over PCI (%s) that may not master the bus', (_name, Way) => {
+  const setMaster = ({ machine }: InstanceType<typeof Way>, on: boolean): void => {
+    machine.writeConfig(0, 0x04, on ? 7 : 3, 2);
+  };
+
+  it('leaves memory alone, and serves what waits when it may', () => {
+    const transport = new Way(counting());
+    const driver = start(transport);
+    setMaster(transport, false);
+    driver.add({ gpa: DATA, length: 4, writable: true });
+    transport.notify(0);
+    transport.elapse();
+    expect(driver.collect()).toEqual([]);
+    expect(transport.memory.read32(DATA)).toBe(0);
+    expect(transport.interrupts()).toEqual([]);
+    setMaster(transport, true);
+    transport.elapse();
+    expect(driver.collect()).toHaveLength(1);
+    expect(transport.memory.read32(DATA)).toBe(0x0403_0201);
+    expect(transport.interrupts()).toEqual(['queue0']);
+  });
+
+  it('can be initialised', () => {
+    const transport = new Way(counting());
+    setMaster(transport, false);
+    const driver = start(transport);
+    driver.add({ gpa: DATA, length: 4, writable: true });
+    transport.notify(0);
+    expect(driver.collect()).toEqual([]);
+    setMaster(transport, true);
+    transport.elapse();
+    expect(driver.collect()).toHaveLength(1);
+  });
+
+  it('remembers in a saved state what waits', () => {
+    const transport = new Way(counting());
+    const driver = start(transport);
+    setMaster(transport, false);
+    driver.add({ gpa: DATA, length: 4, writable: true });
+    transport.notify(0);
+    const state = structuredClone(transport.whole.save());
+    transport.whole.reset();
+    transport.whole.load(state);
+    transport.elapse();
+    expect(driver.collect()).toEqual([]);
+    setMaster(transport, true);
+    transport.elapse();
+    expect(driver.collect()).toHaveLength(1);
+  });
+
+  it('has forgotten what waited once it is reset', () => {
+    const transport = new Way(counting());
+    const driver = start(transport);
+    setMaster(transport, false);
+    driver.add({ gpa: DATA, length: 4, writable: true });
+    transport.notify(0);
+    transport.status = 0;
+    setMaster(transport, true);
+    transport.elapse();
+    expect(driver.collect()).toEqual([]);
+  });
+});
+
+describe('virtio over PCI with MSI-X that may not master the bus', () => {
+  it('tells of its configuration when it may', () => {
+    const transport = new ModernPci(counting());
+    start(transport);
+    transport.machine.writeConfig(0, 0x04, 2, 2);
+    transport.device.configChanged();
+    expect(transport.interrupts()).toEqual([]);
+    transport.machine.writeConfig(0, 0x04, 6, 2);
+    expect(transport.interrupts()).toEqual(['config']);
   });
 });

@@ -1,0 +1,23 @@
+// PCI as an operating system drives it (PCI Local Bus 3.0): configuration space, base address registers, the command
+// register, MSI-X, interrupt pins. Needs a transitional entropy device, and two devices that share an interrupt.
+#include "pci/parts.h"
+
+#include "lib/check.h"
+#include "lib/idt.h"
+#include "lib/lapic.h"
+#include "lib/pic.h"
+
+const char guest_name[] = "pci";
+
+void kmain(const struct boot_info *boot)
+{
+  pic_mask_all();
+  idt_init();
+  lapic_enable();
+  check_configuration(boot);
+  check_bars();
+  check_command();
+  check_messages();
+  check_pins(boot);
+  finish();
+}
