@@ -12,10 +12,20 @@ export interface ThrottleLimits {
   readonly bpsWrite?: number;
 }
 
+/** A request in front of a gate. */
+export interface GatedRequest {
+  /** False once nobody waits for it any more. */
+  readonly wanted: boolean;
+  /** It may begin. */
+  proceed(): void;
+}
+
 /** What lets requests through, now or later. */
 export interface RequestGate {
-  /** Calls `go` when the request may begin. Reads, and writes, keep their order among themselves. */
-  pass(write: boolean, bytes: number, go: () => void): void;
+  /** Has the request proceed when it may. Reads, and writes, keep their order among themselves. */
+  pass(write: boolean, bytes: number, request: GatedRequest): void;
+  /** Forgets the requests that are not wanted any more: they do not count, and nothing of them is kept. */
+  sweep(): void;
 }
 
 const SECOND = 1e9;
@@ -44,12 +54,12 @@ class LeakyBucket {
 
 interface Waiting {
   readonly bytes: number;
-  readonly go: () => void;
+  readonly request: GatedRequest;
 }
 
 /** One kind of requests, and the buckets that count them. */
 class Lane {
-  readonly waiting: Waiting[] = [];
+  waiting: Waiting[] = [];
 
   constructor(
     private readonly requests: readonly LeakyBucket[],
@@ -91,23 +101,30 @@ export class Throttle implements RequestGate {
     this.timer = clock.timer(() => this.letThrough());
   }
 
-  pass(write: boolean, bytes: number, go: () => void): void {
+  pass(write: boolean, bytes: number, request: GatedRequest): void {
     const lane = write ? this.lanes.write : this.lanes.read;
     if (lane.waiting.length === 0 && lane.wait(this.clock.now()) === 0) {
       lane.count(bytes);
-      go();
+      request.proceed();
       return;
     }
-    lane.waiting.push({ bytes, go });
+    lane.waiting.push({ bytes, request });
+    this.expectNext();
+  }
+
+  sweep(): void {
+    for (const lane of [this.lanes.read, this.lanes.write]) {
+      lane.waiting = lane.waiting.filter(({ request }) => request.wanted);
+    }
     this.expectNext();
   }
 
   private letThrough(): void {
     const now = this.clock.now();
     for (let lane = this.nextLane(now); lane; lane = this.nextLane(now)) {
-      const { bytes, go } = lane.waiting.shift()!;
+      const { bytes, request } = lane.waiting.shift()!;
       lane.count(bytes);
-      go();
+      request.proceed();
     }
     this.expectNext();
   }
@@ -127,5 +144,6 @@ export class Throttle implements RequestGate {
       .filter(lane => lane.waiting.length > 0)
       .map(lane => lane.wait(now));
     if (waits.length > 0) this.timer.arm(now + Math.min(...waits));
+    else this.timer.disarm();
   }
 }

@@ -1,5 +1,5 @@
 import type { BlockBackend, BlockResult } from '../../../src/block/backend.js';
-import { Throttle } from '../../../src/block/throttle.js';
+import { Throttle, type GatedRequest } from '../../../src/block/throttle.js';
 import { VirtioBlk } from '../../../src/devices/virtio/blk/blk.js';
 import type { Clock } from '../../../src/vmm/clock.js';
 import { DeviceFailure } from '../failure.js';
@@ -85,7 +85,7 @@ class UnrulyBackend implements BlockBackend {
 
 export function blkSubject(clock: Clock): Subject {
   const backend = new UnrulyBackend();
-  let held = 0;
+  const held = new Set<GatedRequest>();
   const throttle = new Throttle({ iopsTotal: 1000 }, clock);
   let throttled = false;
   const type = new VirtioBlk({
@@ -93,16 +93,26 @@ export function blkSubject(clock: Clock): Subject {
     serial: 'fuzz',
     queues: 2,
     gate: {
-      pass: (write, bytes, go) => {
+      pass: (write, bytes, request) => {
         if (!throttled) {
-          go();
+          request.proceed();
           return;
         }
-        held++;
-        throttle.pass(write, bytes, () => {
-          held--;
-          go();
-        });
+        const waiting = {
+          get wanted() {
+            return request.wanted;
+          },
+          proceed: () => {
+            held.delete(waiting);
+            request.proceed();
+          },
+        };
+        held.add(waiting);
+        throttle.pass(write, bytes, waiting);
+      },
+      sweep: () => {
+        throttle.sweep();
+        for (const waiting of held) if (!waiting.wanted) held.delete(waiting);
       },
     },
   });
@@ -143,7 +153,7 @@ export function blkSubject(clock: Clock): Subject {
       { name: 'disk-throttle', weight: 1, run: a => void (throttled = (a & 1) !== 0) },
     ],
     check() {
-      if (held > MAX_WAITING) throw new DeviceFailure(`${held} requests are held back`);
+      if (held.size > MAX_WAITING) throw new DeviceFailure(`${held.size} requests are held back`);
       if (backend.waiting.length > MAX_WAITING * 64) backend.waiting.length = 0;
     },
   };

@@ -13,9 +13,10 @@ function starts(
   const throttle = new Throttle(limits, time.clock);
   const begun: number[] = requests.map(() => NaN);
   requests.forEach(([write, bytes], i) => {
-    throttle.pass(write, bytes, () => {
+    const proceed = (): void => {
       begun[i] = Math.round(time.elapsed() / MS);
-    });
+    };
+    throttle.pass(write, bytes, { wanted: true, proceed });
   });
   time.run(60_000 * MS);
   return begun;
@@ -52,5 +53,26 @@ describe('a throttle', () => {
   it('keeps to the rate over a long time', () => {
     const begun = starts({ iopsTotal: 1000 }, Array(20_000).fill(WRITE));
     expect(begun.at(-1)).toBe(19_899);
+  });
+
+  it('forgets what nobody waits for any more, and does not count it', () => {
+    const time = new ManualTime();
+    const throttle = new Throttle({ iopsTotal: 10 }, time.clock);
+    const begun: [name: string, ms: number][] = [];
+    const request = (name: string, wanted = true) => ({
+      wanted,
+      proceed: () => void begun.push([name, Math.round(time.elapsed() / MS)]),
+    });
+    const abandoned = Array.from({ length: 50 }, (_, i) => request(`abandoned ${i}`));
+    for (const each of [request('first'), request('second'), ...abandoned]) throttle.pass(false, 512, each);
+    throttle.pass(false, 512, request('last'));
+    for (const each of abandoned) each.wanted = false;
+    throttle.sweep();
+    time.run(1000 * MS);
+    expect(begun).toEqual([
+      ['first', 0],
+      ['second', 0],
+      ['last', 100],
+    ]);
   });
 });

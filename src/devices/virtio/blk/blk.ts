@@ -6,6 +6,7 @@ import { has } from '../features.js';
 import type { Chain, ChainState } from '../queue/chain.js';
 import type { Virtqueue } from '../queue/virtqueue.js';
 import { CONFIG_SIZE, CONFIGURATION, MAX_RANGES, MAX_RANGE_SECTORS } from './config.js';
+import { BlkRequest, Step, type ClearedRange, type RequestOwner } from './request.js';
 import {
   BlkFeature,
   HEADER_SIZE,
@@ -34,25 +35,6 @@ export interface VirtioBlkOptions {
   readonly gate?: RequestGate;
 }
 
-/** A request that the back end works on. Used again when it has been answered, and only then. */
-class Request {
-  chain!: Chain;
-  queue!: Virtqueue;
-  /** Of its queue. */
-  index = 0;
-  /** Bytes of data that the driver has got when it ends well. */
-  filled = 0;
-  /** For the back end. */
-  readonly done: (result: BlockResult) => void;
-  /** The same for a write after which the back end's buffers are to be flushed. */
-  readonly written: (result: BlockResult) => void;
-
-  constructor(end: (request: Request, status: number) => void, backend: BlockBackend) {
-    this.done = result => end(this, result ? RequestStatus.IOERR : RequestStatus.OK);
-    this.written = result => (result ? this.done(result) : backend.flush(this.done));
-  }
-}
-
 type BlkState = {
   readonly writeback: boolean;
   /** Requests under way: they are made again. */
@@ -71,11 +53,20 @@ const REQUEST_NAMES: ReadonlyMap<number, string> = new Map([
 /** Descriptors of a request besides its data: header and status. */
 const EXTRA_SEGMENTS = 2;
 const MAX_SAFE_HIGH = 0x1f_ffff;
-/** Bytes of a request to a deferred back end that are read at once, so that guests cannot fill the host's memory. */
+/**
+ * Bytes that the back end moves at once, and of all requests together before the machine looks around: the longest
+ * request is 4 GiB.
+ */
+const PIECE = 4 << 20;
+const BYTES_A_TURN = 4 * PIECE;
+/** Bytes that are cleared at once: as many as the back end has to look at this many of its units for, at most. */
+const UNITS_A_PIECE = 1 << 14;
+const MAX_CLEARED = 64 << 20;
+/** Bytes of a request to a deferred back end that are kept aside, so that guests cannot fill the host's memory. */
 const MAX_ASIDE = 64 * 1024;
 
 /** Block device (virtio 1.3, 5.2). */
-export class VirtioBlk implements DeviceType {
+export class VirtioBlk implements DeviceType, RequestOwner {
   readonly id = DeviceId.BLOCK;
   readonly pciClass = 0x01_00_00;
   readonly features: bigint;
@@ -97,8 +88,14 @@ export class VirtioBlk implements DeviceType {
   private host!: DeviceHost;
   private readonly writethrough: boolean;
   private readonly gate: RequestGate | undefined;
-  private readonly pending = new Set<Request>();
-  private readonly free: Request[] = [];
+  private readonly clearedAtOnce: number;
+  private readonly pending = new Set<BlkRequest>();
+  private readonly free: BlkRequest[] = [];
+  /** Requests whose next piece waits for its turn. */
+  private backlog: BlkRequest[] = [];
+  private goingOn = false;
+  /** Bytes that may still be moved in this turn. */
+  private left = BYTES_A_TURN;
   private serving = false;
   private readonly header = new Uint8Array(HEADER_SIZE);
   private readonly headerView = new DataView(this.header.buffer);
@@ -120,6 +117,7 @@ export class VirtioBlk implements DeviceType {
     this.writethrough = writethrough;
     this.writeback = !writethrough;
     this.gate = gate;
+    this.clearedAtOnce = Math.min(MAX_CLEARED, UNITS_A_PIECE * backend.discardGranularity);
     const { SEG_MAX, GEOMETRY, RO, BLK_SIZE, FLUSH, TOPOLOGY, CONFIG_WCE, MQ, DISCARD, WRITE_ZEROES } =
       BlkFeature;
     this.features =
@@ -159,18 +157,29 @@ export class VirtioBlk implements DeviceType {
     return REQUEST_NAMES.get(this.headerView.getUint32(0, true)) ?? 'unknown';
   }
 
+  newTurn(): void {
+    this.left = BYTES_A_TURN;
+  }
+
   notify(index: number): void {
     this.serving = true;
+    const others = this.goOn();
     this.host.serve(index, this.handle[index]);
     this.serving = false;
+    if (others) this.queueSizes.forEach((_, other) => this.host.signal(other));
   }
 
   resetQueue(index: number): void {
     for (const request of this.pending) if (request.index === index) this.pending.delete(request);
+    this.backlog = this.backlog.filter(request => this.pending.has(request));
+    if (this.backlog.length > 0) this.host.serveLater(this.backlog[0].index);
+    this.gate?.sweep();
   }
 
   reset(): void {
     this.pending.clear();
+    this.backlog = [];
+    this.gate?.sweep();
     this.writeback = !this.writethrough;
   }
 
@@ -196,25 +205,94 @@ export class VirtioBlk implements DeviceType {
       queue.push(chain, 0);
       return;
     }
-    const request = this.free.pop() ?? new Request((ended, status) => this.end(ended, status), this.backend);
-    request.chain = chain;
-    request.queue = queue;
-    request.index = index;
-    request.filled = 0;
+    const request = this.free.pop() ?? new BlkRequest(this);
+    request.hold(chain, queue, index);
     this.pending.add(request);
+    this.proceed(request);
+  }
+
+  /** @internal For requests. */
+  isPending(request: BlkRequest): boolean {
+    return this.pending.has(request);
+  }
+
+  /** @internal For requests: the next piece, now if there is room in this turn and the device may use memory. */
+  proceed(request: BlkRequest): void {
+    if (!this.host.mastering) this.putOff(request);
+    else if (request.ended) this.pieceDone(request, request.result);
+    else if (request.step === Step.PARSE) this.parse(request);
+    else if (request.step === Step.FLUSH) this.backend.flush(request.done);
+    else if (request.rest === 0) this.finish(request);
+    else if (this.left <= 0) this.putOff(request);
+    // The disk may have become smaller since.
+    else if (!this.inRange(request.offset / SECTOR_SIZE, request.rest / SECTOR_SIZE)) {
+      this.end(request, RequestStatus.IOERR);
+    } else if (request.step === Step.READ || request.step === Step.WRITE) this.move(request);
+    else this.clear(request);
+  }
+
+  /** @internal For requests. What the driver has taken back is not waited for any more. */
+  pieceDone(request: BlkRequest, result: BlockResult): void {
+    if (!this.pending.has(request)) return;
+    if (!this.host.mastering) {
+      request.ended = true;
+      request.result = result;
+      this.putOff(request);
+      return;
+    }
+    request.ended = false;
+    if (result) {
+      this.end(request, RequestStatus.IOERR);
+      return;
+    }
+    if (request.step === Step.READ && request.aside) request.chain.write(request.at, request.aside);
+    request.aside = undefined;
+    if (request.step === Step.FLUSH || !request.advance()) this.finish(request);
+    else if (this.backlog.length > 0 || this.goingOn) this.putOff(request);
+    else this.proceed(request);
+  }
+
+  /** Its turn comes after that of the others, and after the machine has looked around. */
+  private putOff(request: BlkRequest): void {
+    this.backlog.push(request);
+    if (!this.goingOn) this.host.serveLater(request.index);
+  }
+
+  /**
+   * A piece of each request that had been put off, over and over, until this turn is over.
+   * @returns whether there were any
+   */
+  private goOn(): boolean {
+    if (this.backlog.length === 0) return false;
+    this.goingOn = true;
+    while (this.backlog.length > 0 && this.left > 0 && this.host.mastering) {
+      const requests = this.backlog;
+      this.backlog = [];
+      let next = 0;
+      while (next < requests.length && this.left > 0) this.proceed(requests[next++]);
+      if (next < requests.length) this.backlog = [...requests.slice(next), ...this.backlog];
+    }
+    this.goingOn = false;
+    if (this.backlog.length > 0) this.host.serveLater(this.backlog[0].index);
+    return true;
+  }
+
+  private parse(request: BlkRequest): void {
+    const { chain } = request;
     chain.readInto(0, this.header, 0, HEADER_SIZE);
     const sector = this.readSector(this.headerView, 8);
     const type = this.headerView.getUint32(0, true);
     switch (type) {
       case RequestType.IN:
-        this.admit(request, sector, chain.writableBytes - 1, false);
+        this.admit(request, Step.READ, sector, chain.writableBytes - 1);
         return;
       case RequestType.OUT:
         if (this.readOnly) this.end(request, RequestStatus.IOERR);
-        else this.admit(request, sector, chain.readableBytes - HEADER_SIZE, true);
+        else this.admit(request, Step.WRITE, sector, chain.readableBytes - HEADER_SIZE);
         return;
       case RequestType.FLUSH:
-        this.backend.flush(request.done);
+        request.step = Step.FLUSH;
+        this.proceed(request);
         return;
       case RequestType.GET_ID:
         request.filled = this.identify(chain);
@@ -222,7 +300,7 @@ export class VirtioBlk implements DeviceType {
         return;
       case RequestType.DISCARD:
       case RequestType.WRITE_ZEROES:
-        this.clear(request, type === RequestType.WRITE_ZEROES);
+        this.admitRanges(request, type === RequestType.WRITE_ZEROES);
         return;
       default:
         this.end(request, RequestStatus.UNSUPP);
@@ -234,62 +312,39 @@ export class VirtioBlk implements DeviceType {
     return high > MAX_SAFE_HIGH ? Infinity : high * 2 ** 32 + view.getUint32(at, true);
   }
 
-  private admit(request: Request, sector: number, length: number, write: boolean): void {
+  private admit(request: BlkRequest, step: Step, sector: number, length: number): void {
     if (length % SECTOR_SIZE !== 0 || !this.inRange(sector, length / SECTOR_SIZE)) {
       this.end(request, RequestStatus.IOERR);
-    } else if (this.gate) {
-      this.gate.pass(
-        write,
-        length,
-        this.ifPending(request, () => this.transfer(request, sector, length, write)),
-      );
-    } else {
-      this.transfer(request, sector, length, write);
+      return;
     }
+    request.transfer(step, sector * SECTOR_SIZE, length);
+    if (step === Step.READ) request.filled = length;
+    if (this.gate) this.gate.pass(step === Step.WRITE, length, request);
+    else this.proceed(request);
   }
 
-  /** What waits for the gate is not done any more once the driver has taken its buffers back. */
-  private ifPending(request: Request, action: () => void): () => void {
-    return () => {
-      if (this.pending.has(request)) action();
-    };
-  }
-
-  private transfer(request: Request, sector: number, length: number, write: boolean): void {
-    const { chain } = request;
-    const offset = sector * SECTOR_SIZE;
-    // The disk may have become smaller while the request was held back.
-    if (!this.inRange(sector, length / SECTOR_SIZE)) {
-      this.end(request, RequestStatus.IOERR);
-    } else if (!write) {
-      request.filled = length;
-      if (this.backend.deferred) this.readAside(request, offset, length, 0);
-      else this.backend.read(offset, chain.views(true, 0, length), request.done);
-    } else {
-      const views = chain.views(false, HEADER_SIZE, length);
-      this.backend.write(offset, views, this.writeback ? request.done : request.written);
+  /** The next piece of a read or write. */
+  private move(request: BlkRequest): void {
+    const { chain, offset, rest, at } = request;
+    const reads = request.step === Step.READ;
+    if (!this.backend.deferred) {
+      const piece = (request.piece = pieceAt(offset, rest, PIECE));
+      this.left -= piece;
+      if (reads) this.backend.read(offset, chain.views(true, at, piece), request.done);
+      else this.backend.write(offset, chain.views(false, HEADER_SIZE + at, piece), request.done);
+      return;
     }
-  }
-
-  /** Reads `length` bytes from `offset` on, piece by piece; what arrives is the driver's while the request is under way. */
-  private readAside(request: Request, offset: number, length: number, from: number): void {
-    const piece = new Uint8Array(Math.min(length - from, MAX_ASIDE));
-    this.backend.read(offset + from, [piece], result => {
-      if (!result && this.pending.has(request)) {
-        request.chain.write(from, piece);
-        const next = from + piece.length;
-        if (next < length && this.inRange((offset + next) / SECTOR_SIZE, (length - next) / SECTOR_SIZE)) {
-          this.readAside(request, offset, length, next);
-          return;
-        }
-        // The disk has become smaller in between.
-        if (next < length) {
-          this.end(request, RequestStatus.IOERR);
-          return;
-        }
-      }
-      request.done(result);
-    });
+    // By the time at which it is done the driver may have taken its memory back.
+    const aside = new Uint8Array(Math.min(rest, MAX_ASIDE));
+    request.piece = aside.length;
+    this.left -= aside.length;
+    if (reads) {
+      request.aside = aside;
+      this.backend.read(offset, [aside], request.done);
+    } else {
+      chain.read(HEADER_SIZE + at, aside);
+      this.backend.write(offset, [aside], request.done);
+    }
   }
 
   private identify(chain: Chain): number {
@@ -299,7 +354,7 @@ export class VirtioBlk implements DeviceType {
   }
 
   /** DISCARD and WRITE_ZEROES: a list of ranges (5.2.6.2). All are checked before the first is touched. */
-  private clear(request: Request, zeroes: boolean): void {
+  private admitRanges(request: BlkRequest, zeroes: boolean): void {
     const { chain } = request;
     const length = chain.readableBytes - HEADER_SIZE;
     const count = length / RANGE_SIZE;
@@ -327,27 +382,34 @@ export class VirtioBlk implements DeviceType {
       this.end(request, RequestStatus.IOERR);
       return;
     }
-    const next = (i: number, result: BlockResult): void => {
-      if (result || i === ranges.length) {
-        if (zeroes && !this.writeback) request.written(result);
-        else request.done(result);
-        return;
-      }
-      const { sector, sectors, flags } = ranges[i];
-      // The disk may have become smaller since.
-      if (!this.inRange(sector, sectors)) {
-        this.end(request, RequestStatus.IOERR);
-        return;
-      }
-      const offset = sector * SECTOR_SIZE;
-      const size = sectors * SECTOR_SIZE;
-      const done = (outcome: BlockResult): void => next(i + 1, outcome);
-      if (zeroes) this.backend.writeZeroes(offset, size, (flags & RANGE_UNMAP) !== 0, done);
-      else this.backend.discard(offset, size, done);
-    };
-    const begin = (): void => next(0, undefined);
-    if (this.gate) this.gate.pass(true, 0, this.ifPending(request, begin));
-    else begin();
+    const cleared = ranges.map(({ sector, sectors, flags }): ClearedRange => ({
+      offset: sector * SECTOR_SIZE,
+      length: sectors * SECTOR_SIZE,
+      unmap: (flags & RANGE_UNMAP) !== 0,
+    }));
+    request.clear(zeroes ? Step.WRITE_ZEROES : Step.DISCARD, cleared);
+    if (this.gate) this.gate.pass(true, 0, request);
+    else this.proceed(request);
+  }
+
+  /** The next piece of a discard or write-zeroes. */
+  private clear(request: BlkRequest): void {
+    const { offset, rest, unmap } = request;
+    const piece = (request.piece = pieceAt(offset, rest, this.clearedAtOnce));
+    this.left -= (piece / this.clearedAtOnce) * BYTES_A_TURN;
+    if (request.step === Step.DISCARD) this.backend.discard(offset, piece, request.done);
+    else this.backend.writeZeroes(offset, piece, unmap, request.done);
+  }
+
+  /** All pieces are done. */
+  private finish(request: BlkRequest): void {
+    const { step } = request;
+    if (!this.writeback && (step === Step.WRITE || step === Step.WRITE_ZEROES)) {
+      request.step = Step.FLUSH;
+      this.backend.flush(request.done);
+    } else {
+      this.end(request, RequestStatus.OK);
+    }
   }
 
   private inRange(sector: number, sectors: number): boolean {
@@ -355,7 +417,7 @@ export class VirtioBlk implements DeviceType {
   }
 
   /** Answers, unless the driver has taken the queue back in the meantime. */
-  private end(request: Request, status: number): void {
+  private end(request: BlkRequest, status: number): void {
     if (!this.pending.delete(request)) return;
     const { chain, queue, index } = request;
     const data = chain.writableBytes - 1;
@@ -367,4 +429,9 @@ export class VirtioBlk implements DeviceType {
     // What is done at once is told of when the whole batch is.
     if (!this.serving) this.host.signal(index);
   }
+}
+
+/** Bytes of the piece at `offset`: all the rest, or up to the next multiple of `size`, so that back ends get whole units. */
+function pieceAt(offset: number, rest: number, size: number): number {
+  return rest <= size ? rest : size - (offset % size);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockBackend, BlockResult } from '../../../../../src/block/backend.js';
+import { totalLength } from '../../../../../src/block/buffers.js';
 import { RawBackend } from '../../../../../src/block/raw.js';
+import type { GatedRequest, RequestGate } from '../../../../../src/block/throttle.js';
 import { VirtioBlk, type VirtioBlkOptions } from '../../../../../src/devices/virtio/blk/blk.js';
 import { Feature } from '../../../../../src/devices/virtio/features.js';
 import { MemoryFile } from '../../../block/memory-file.js';
@@ -358,16 +360,26 @@ describe('a disk', () => {
   });
 });
 
+/** A gate that lets through what the test says. */
+class ManualGate implements RequestGate {
+  readonly held: GatedRequest[] = [];
+  readonly seen: [write: boolean, bytes: number][] = [];
+  /** Of those that were held when it was swept last, how many were wanted. */
+  wanted: number | undefined;
+
+  pass(write: boolean, bytes: number, request: GatedRequest): void {
+    this.seen.push([write, bytes]);
+    this.held.push(request);
+  }
+
+  sweep(): void {
+    this.wanted = this.held.filter(({ wanted }) => wanted).length;
+  }
+}
+
 describe('a disk with a gate', () => {
   it('does what the gate lets through, and nothing after the driver has taken its buffers back', () => {
-    const waiting: (() => void)[] = [];
-    const seen: [boolean, number][] = [];
-    const gate = {
-      pass: (write: boolean, bytes: number, go: () => void) => {
-        seen.push([write, bytes]);
-        waiting.push(go);
-      },
-    };
+    const gate = new ManualGate();
     const rig = new Rig({ gate });
     rig.submit(IN, 0, [rig.into(0, 512)]);
     rig.submit(OUT, 1, [rig.out(512, 1024)]);
@@ -376,17 +388,187 @@ describe('a disk with a gate', () => {
     expect(rig.drivers[0].collect()).toEqual([]);
     expect(rig.request(FLUSH, 0)).toBe(OK);
     expect(rig.file.calls).toEqual(['sync']);
-    waiting[0]();
+    gate.held[0].proceed();
     expect(rig.file.calls).toEqual(['sync', 'read']);
     rig.start(F_FLUSH);
-    waiting[1]();
-    waiting[2]();
+    gate.held[1].proceed();
+    gate.held[2].proceed();
     expect(rig.file.calls).toEqual(['sync', 'read']);
-    expect(seen).toEqual([
+    expect(gate.seen).toEqual([
       [false, 512],
       [true, 1024],
       [true, 0],
     ]);
+  });
+
+  it.each<[string, (rig: Rig) => void]>([
+    ['resets the device', rig => rig.start(F_FLUSH)],
+    ['takes the queue back', rig => (rig.transport as ModernPci).resetQueue(0)],
+  ])('leaves nothing at the gate when the driver %s', (_name, takeBack) => {
+    const gate = new ManualGate();
+    const rig = new Rig({ gate });
+    for (let i = 0; i < 20; i++) rig.submit(IN, 0, [rig.into(0, 512)]);
+    expect(gate.held.every(({ wanted }) => wanted)).toBe(true);
+    gate.wanted = undefined;
+    takeBack(rig);
+    expect(gate.wanted).toBe(0);
+  });
+});
+
+/** A disk of 1 TiB that does everything at once and keeps nothing. */
+class Vast implements BlockBackend {
+  readonly readOnly = false;
+  readonly discardGranularity = 512;
+  readonly size = 2 ** 40;
+  /** What was asked for since the last look, in bytes. */
+  private pieces: number[] = [];
+
+  read(_offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
+    for (const buffer of buffers) buffer.fill(1);
+    this.note(totalLength(buffers), done);
+  }
+
+  write(_offset: number, buffers: readonly Uint8Array[], done: (result: BlockResult) => void): void {
+    this.note(totalLength(buffers), done);
+  }
+
+  flush(done: (result: BlockResult) => void): void {
+    done(undefined);
+  }
+
+  discard(_offset: number, length: number, done: (result: BlockResult) => void): void {
+    this.note(length, done);
+  }
+
+  writeZeroes(_offset: number, length: number, _unmap: boolean, done: (result: BlockResult) => void): void {
+    this.note(length, done);
+  }
+
+  resize(_size: number, done: (result: BlockResult) => void): void {
+    done(undefined);
+  }
+
+  close(): void {}
+
+  take(): number[] {
+    return this.pieces.splice(0);
+  }
+
+  private note(bytes: number, done: (result: BlockResult) => void): void {
+    this.pieces.push(bytes);
+    done(undefined);
+  }
+}
+
+describe('a disk with more to do than is done at once', () => {
+  const MIB = 1 << 20;
+  /** The same mebibyte of memory `count` times: what a driver may ask for. */
+  const again = (count: number, writable: boolean): Segment[] =>
+    Array.from({ length: count }, () => ({ gpa: 0x30_0000, length: MIB, writable }));
+
+  function turns(rig: Rig, backend: Vast): number[][] {
+    const all: number[][] = [];
+    for (let pieces = backend.take(); pieces.length > 0; pieces = backend.take()) {
+      all.push(pieces.map(bytes => bytes / MIB));
+      rig.transport.elapse();
+    }
+    return all;
+  }
+
+  it.each<[string, number, boolean]>([
+    ['reads', IN, true],
+    ['writes', OUT, false],
+  ])('%s it in turns', (_name, type, writable) => {
+    const backend = new Vast();
+    const rig = new Rig({ backend });
+    rig.submit(type, 0, again(40, writable));
+    expect(rig.drivers[0].collect()).toEqual([]);
+    expect(turns(rig, backend)).toEqual([
+      [4, 4, 4, 4],
+      [4, 4, 4, 4],
+      [4, 4],
+    ]);
+    expect(rig.drivers[0].collect()).toMatchObject([{ length: writable ? 40 * MIB + 1 : 1 }]);
+    expect(rig.transport.memory.read8(STATUS)).toBe(OK);
+    expect(rig.transport.interrupts()).toEqual(['queue0']);
+  });
+
+  it('lets requests overtake those that take several turns', () => {
+    const backend = new Vast();
+    const rig = new Rig({ backend, queues: 3, features: F_FLUSH | F_MQ });
+    for (const queue of [0, 1]) rig.submit(IN, 0, again(100, true), queue);
+    rig.submit(IN, 0, [rig.into(0, 512)], 2);
+    expect(rig.drivers[2].collect()).toEqual([]);
+    rig.transport.elapse();
+    expect(rig.drivers[2].collect()).toHaveLength(1);
+    for (const queue of [0, 1]) expect(rig.drivers[queue].collect()).toEqual([]);
+    for (let left = 20; left > 0; left--) rig.transport.elapse();
+    for (const queue of [0, 1]) expect(rig.drivers[queue].collect()).toHaveLength(1);
+  });
+
+  it('does no more for many queues than for one', () => {
+    const backend = new Vast();
+    const rig = new Rig({ backend, queues: 3, features: F_FLUSH | F_MQ });
+    for (const queue of [0, 1, 2]) rig.submit(IN, 0, again(32, true), queue);
+    backend.take();
+    const moved: number[] = [];
+    for (let left = 6; left > 0; left--) {
+      rig.transport.elapse();
+      moved.push(backend.take().reduce((sum, bytes) => sum + bytes / MIB, 0));
+    }
+    expect(Math.max(...moved)).toBeLessThanOrEqual(16);
+    expect(rig.drivers.map(driver => driver.collect().length)).toEqual([1, 1, 1]);
+  });
+
+  it.each<[string, number]>([
+    ['discards', DISCARD],
+    ['writes zeroes', WRITE_ZEROES],
+  ])('%s it in turns', (_name, type) => {
+    const backend = new Vast();
+    const rig = new Rig({ backend });
+    const { memory } = rig.transport;
+    // Ranges of 40 MiB in an image of clusters of 512 bytes: 8 MiB are 16384 of them.
+    for (const i of [0, 1]) {
+      memory.write64(DATA + 16 * i, BigInt(i) << 20n);
+      memory.write64(DATA + 16 * i + 8, BigInt((40 * MIB) / 512));
+    }
+    rig.submit(type, 0, [rig.out(0, 32)]);
+    expect(turns(rig, backend)).toEqual(Array(10).fill([8]));
+    expect(rig.drivers[0].collect()).toHaveLength(1);
+    expect(memory.read8(STATUS)).toBe(OK);
+  });
+
+  it.each<[string, (rig: Rig) => void]>([
+    ['resets the device', rig => rig.start(F_FLUSH)],
+    ['takes the queue back', rig => (rig.transport as ModernPci).resetQueue(0)],
+  ])('leaves off when the driver %s', (_name, takeBack) => {
+    const backend = new Vast();
+    const rig = new Rig({ backend });
+    rig.submit(OUT, 0, again(40, false));
+    backend.take();
+    takeBack(rig);
+    rig.transport.elapse();
+    expect(backend.take()).toEqual([]);
+  });
+
+  it('goes on with the other queues when the driver takes one back', () => {
+    const backend = new Vast();
+    const rig = new Rig({ backend, queues: 2, features: F_FLUSH | F_MQ });
+    rig.submit(IN, 0, again(40, true), 0);
+    rig.submit(IN, 0, again(40, true), 1);
+    (rig.transport as ModernPci).resetQueue(0);
+    for (let left = 4; left > 0; left--) rig.transport.elapse();
+    expect(rig.drivers[1].collect()).toHaveLength(1);
+  });
+
+  it('begins again from a state that was saved in between', () => {
+    const backend = new Vast();
+    const rig = new Rig({ backend });
+    rig.submit(IN, 0, again(20, true));
+    const state = structuredClone(rig.transport.whole.save());
+    rig.transport.whole.load(state);
+    for (let left = 4; left > 0; left--) rig.transport.elapse();
+    expect(rig.drivers[0].collect()).toHaveLength(1);
   });
 });
 
@@ -437,6 +619,26 @@ describe('a disk whose host takes its time', () => {
     expect(rig.transport.interrupts()).toEqual([]);
   });
 
+  it.each<[string, (rig: Rig) => void]>([
+    ['resets the device', rig => rig.start(F_FLUSH)],
+    ['takes the queue back', rig => (rig.transport as ModernPci).resetQueue(0)],
+  ])('writes what memory held when it was asked to, also once the driver %s', (_name, takeBack) => {
+    const backend = new Slow(new MemoryFile(new Uint8Array(400 * 512)));
+    const rig = new Rig({ backend, file: backend.file });
+    const FROM = 0x30_0000;
+    const size = 300 * 512;
+    rig.transport.memory.write(FROM, pattern(size, 3));
+    rig.submit(OUT, 0, [{ gpa: FROM, length: size }]);
+    takeBack(rig);
+    rig.transport.memory.bytes(FROM, size).fill(0xdd);
+    let pieces = 0;
+    for (; backend.waiting.length > 0; pieces++) backend.waiting.pop()!();
+    // What had not begun is not begun any more.
+    expect(pieces).toBe(1);
+    expect(rig.file.bytes.subarray(0, 0x1_0000)).toEqual(pattern(0x1_0000, 3));
+    expect(new Set(rig.file.bytes.subarray(0x1_0000))).toEqual(new Set([0]));
+  });
+
   it('forgets requests when the driver resets the device or takes the queue back', () => {
     const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
     const rig = new Rig({ backend, file: backend.file });
@@ -468,13 +670,12 @@ describe('a disk whose host takes its time', () => {
   });
 
   it('refuses a request that was held back until the disk became too small for it', () => {
-    const held: (() => void)[] = [];
-    const gate = { pass: (_write: boolean, _bytes: number, go: () => void) => void held.push(go) };
+    const gate = new ManualGate();
     const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
     const rig = new Rig({ backend, file: backend.file, gate });
     rig.submit(OUT, SECTORS - 1, [rig.out(0, 512)]);
     backend.resize(SECTORS * 256, () => undefined);
-    held.pop()!();
+    gate.held.pop()!.proceed();
     expect(backend.waiting).toEqual([]);
     expect(rig.transport.memory.read8(STATUS)).toBe(IOERR);
   });
@@ -494,5 +695,67 @@ describe('a disk whose host takes its time', () => {
     backend.waiting.pop()!();
     expect(rig.drivers[0].collect()).toHaveLength(1);
     expect(rig.transport.memory.bytes(DATA + 512, 512)).toEqual(rig.file.bytes.slice(512, 1024));
+  });
+});
+
+describe('a disk that may not master the bus', () => {
+  const COMMAND = 0x04;
+  const setMaster = (rig: Rig, on: boolean): void => {
+    (rig.transport as ModernPci).machine.writeConfig(0, COMMAND, on ? 6 : 2, 2);
+  };
+
+  it.each<[string, number, boolean]>([
+    ['a read', IN, true],
+    ['a write', OUT, false],
+  ])('answers %s that has ended meanwhile when it may again', (_name, type, writable) => {
+    const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
+    const rig = new Rig({ backend, file: backend.file });
+    const { memory } = rig.transport;
+    rig.submit(type, 0, [{ gpa: DATA, length: 512, writable }]);
+    setMaster(rig, false);
+    memory.bytes(DATA, 512).fill(0xdd);
+    backend.waiting.pop()!();
+    rig.transport.elapse();
+    expect(rig.drivers[0].collect()).toEqual([]);
+    expect(new Set(memory.bytes(DATA, 512))).toEqual(new Set([0xdd]));
+    expect(memory.read8(STATUS)).toBe(0xee);
+    expect(rig.transport.interrupts()).toEqual([]);
+    setMaster(rig, true);
+    rig.transport.elapse();
+    expect(rig.drivers[0].collect()).toHaveLength(1);
+    expect(memory.read8(STATUS)).toBe(OK);
+    if (writable) expect(memory.bytes(DATA, 512)).toEqual(pattern(512, 0));
+    expect(rig.transport.interrupts()).toEqual(['queue0']);
+  });
+
+  it('begins nothing that the gate lets through meanwhile', () => {
+    const gate = new ManualGate();
+    const rig = new Rig({ gate });
+    rig.submit(OUT, 0, [rig.out(0, 512)]);
+    setMaster(rig, false);
+    gate.held[0].proceed();
+    rig.transport.elapse();
+    expect(rig.file.calls).toEqual([]);
+    setMaster(rig, true);
+    rig.transport.elapse();
+    expect(rig.file.calls).toEqual(['write']);
+    expect(rig.drivers[0].collect()).toHaveLength(1);
+  });
+
+  it('goes on from a state that was saved then', () => {
+    const backend = new Slow(new MemoryFile(pattern(SECTORS * 512, 0)));
+    const rig = new Rig({ backend, file: backend.file });
+    rig.submit(IN, 0, [rig.into(0, 512)]);
+    setMaster(rig, false);
+    const state = structuredClone(rig.transport.whole.save());
+    backend.waiting.splice(0);
+    rig.transport.whole.load(state);
+    // It has not looked at the request again: memory is not its own.
+    expect(backend.waiting).toEqual([]);
+    rig.transport.whole.load(structuredClone(rig.transport.whole.save()));
+    setMaster(rig, true);
+    rig.transport.elapse();
+    backend.waiting.pop()!();
+    expect(rig.drivers[0].collect()).toHaveLength(1);
   });
 });
