@@ -4,12 +4,14 @@ import { splitAtCommas } from './properties.js';
 import { parseSerialSpec, type SerialSpec } from './serial/spec.js';
 
 /** How `--console` is written. */
-export const CONSOLE_SYNTAX = 'WHERE[,name=TEXT]';
+export const CONSOLE_SYNTAX = 'WHERE[,name=TEXT][,id=ID]';
 
 /** A console port of the guest, and where it goes. */
 export interface ConsoleFlag {
   /** The option that asks for it, for messages. */
   readonly flag: string;
+  /** By which a `--device` names it. */
+  readonly id?: string;
   readonly option: ConsoleOption;
   readonly spec: SerialSpec;
 }
@@ -21,12 +23,19 @@ export interface ConsoleFlag {
 export function parseConsole(text: string): ConsoleFlag {
   const [where, ...parts] = splitAtCommas(text);
   const option: { kind: 'console'; name?: string } = { kind: 'console' };
+  let id: string | undefined;
   for (const part of parts) {
     const [key, value] = part.split(/=(.*)/s, 2);
-    if (key !== 'name' || value === undefined) {
+    if ((key !== 'name' && key !== 'id') || value === undefined) {
       throw new ConfigError(`--console: '${part}' is not understood: write ${CONSOLE_SYNTAX}`, { part });
     }
-    option.name = value;
+    if (key === 'name') option.name = value;
+    else id = value;
   }
-  return { flag: '--console', option, spec: parseSerialSpec(where, '--console') };
+  return {
+    flag: '--console',
+    ...(id !== undefined && { id }),
+    option,
+    spec: parseSerialSpec(where, '--console'),
+  };
 }

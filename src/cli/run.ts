@@ -14,10 +14,12 @@ import { ACCELERATORS, type AcceleratorName } from '../vmm/machine/protocol.js';
 import { ACTION_SYNTAX, parseAction } from './parse-action.js';
 import { CPU_SYNTAX, parseCpu } from './parse-cpu.js';
 import { applyDevices, DEVICE_SYNTAX, parseDevice, type DeviceFlag } from './devices/parse-device.js';
+import { planConsoles } from './devices/consoles.js';
 import { HPET_SYNTAX, parseHpet } from './parse-hpet.js';
 import { MACHINE_SYNTAX, parseMachine } from './parse-machine.js';
 import { NET_SYNTAX, parseNet } from './parse-net.js';
-import { CONSOLE_SYNTAX, parseConsole } from './parse-console.js';
+import { CHARDEV_SYNTAX } from './parse-chardev.js';
+import { CONSOLE_SYNTAX } from './parse-console.js';
 import {
   profileOptions,
   checkOutputs,
@@ -75,6 +77,7 @@ export interface RunFlags extends ProfileFlags {
   readonly rng?: boolean | VirtioInterface;
   readonly reboot?: true;
   readonly console?: readonly string[];
+  readonly chardev?: readonly string[];
   readonly monitor?: SerialSpec;
   readonly verbose?: true;
 }
@@ -89,6 +92,7 @@ Serial ports and consoles (WHERE):
   unix:PATH  a socket that listens there for one client at a time. Its file is removed at the end; one that a
              killed process left is replaced.
   none       nothing
+  chardev:ID the --chardev of that id; of --serial
 The guest waits while its output is not taken; where nobody is connected (pty, unix), the last 64 KiB wait for the
 next reader instead.
 
@@ -192,7 +196,7 @@ export function runOptions(): Option[] {
     new Option('--rng', 'a source of entropy: a virtio device'),
     new Option(
       '--device <name>',
-      `a device by QEMU's words, or more of a disk or card: ${DEVICE_SYNTAX}; 'help' lists them; repeatable`,
+      `a device by QEMU's words, or more of a disk, card or console: ${DEVICE_SYNTAX}; 'help' lists them; repeatable`,
     ).argParser((text: string, before: readonly DeviceFlag[] | undefined) => [
       ...(before ?? []),
       parseDevice(text),
@@ -200,6 +204,10 @@ export function runOptions(): Option[] {
     new Option(
       '--console <where>',
       `a virtio console (hvc0 in Linux): ${CONSOLE_SYNTAX}; repeatable; with stdio, com1 goes nowhere by default`,
+    ).argParser(gather),
+    new Option(
+      '--chardev <end>',
+      `by QEMU's words, where a --device or --serial goes that names its id: ${CHARDEV_SYNTAX}; repeatable`,
     ).argParser(gather),
     new Option('--no-pci', 'a PC without a PCI bus: virtio devices at fixed addresses'),
     new Option('--no-acpi', 'no ACPI tables: the kernel finds its processors by the MP table'),
@@ -245,13 +253,13 @@ export function planMachine(
   profile?: ProfileRequest,
 ) {
   const flags = applyDevices(written);
-  const consoles = (flags.console ?? []).map(parseConsole);
+  const { ports: consoles, device: consoleDevice, serial: ports } = planConsoles(flags);
   const monitor: SerialSpec = flags.monitor ?? { kind: 'none' };
   const further = [...consoles, { flag: '--monitor', spec: monitor }];
   const terminalTaken = further.some(({ spec }) => spec.kind === 'stdio');
   // The live view has the terminal to itself.
   const hidden = profile?.live === true && process.stderr.isTTY;
-  const serial = parseSerialSpecs(flags.serial ?? [terminalTaken || hidden ? 'none' : 'stdio']);
+  const serial = parseSerialSpecs(ports ?? [terminalTaken || hidden ? 'none' : 'stdio']);
   checkDistinct([...serial.map(spec => ({ flag: '--serial', spec })), ...further]);
   const modules = (flags.module ?? []).map(parseModule);
   const disks = (flags.disk ?? []).map(parseDisk);
@@ -268,6 +276,7 @@ export function planMachine(
     serialPorts: serial.length,
     networks: (flags.net ?? []).map(parseNet),
     consoles: consoles.map(({ option }) => option),
+    consoleDevice,
     ...(profile && { recording: recordingOf(profile, flags) }),
   };
   return { options, serial, consoles, monitor };

@@ -1,14 +1,17 @@
 import { RING_FEATURES } from '../../vmm/machine/ring-options.js';
 import type { VirtioInterface } from '../../vmm/machine/virtio-interface.js';
 
-/** What a device is made of: a disk, a card, a source of entropy, or something that every machine has. */
-export type DeviceRole = 'disk' | 'net' | 'rng' | 'fixed';
+/**
+ * What a device is made of: a disk, a card, a source of entropy, the console device, one of its ports, or something that
+ * every machine has.
+ */
+export type DeviceRole = 'disk' | 'net' | 'rng' | 'console' | 'port' | 'fixed';
 
 /** A device that `--device` names. */
 export interface DeviceKind {
   /** QEMU's name of it. */
   readonly name: string;
-  readonly bus: 'PCI' | 'virtio-mmio' | 'ISA' | 'by the machine';
+  readonly bus: 'PCI' | 'virtio-mmio' | 'virtio-serial-bus' | 'ISA' | 'by the machine';
   readonly description: string;
   readonly role: DeviceRole;
   readonly interface?: VirtioInterface;
@@ -34,10 +37,17 @@ const DISK = {
   ...RING,
 };
 const NET = { netdev: 'the id= of a --net', mac: 'XX:XX:XX:XX:XX:XX', host_mtu: 'bytes' };
+const SERIAL = { id: 'by which ports name its bus, ID.0', max_ports: '1 to 31' };
+const PORT = {
+  chardev: 'the id= of a --chardev or --console',
+  name: 'how the guest finds it',
+  bus: 'ID.0 of the virtio-serial device',
+};
 
 const ROLES = [
   { type: 'blk', role: 'disk', description: 'Virtio block device', properties: DISK },
   { type: 'net', role: 'net', description: 'Virtio network card', properties: NET },
+  { type: 'serial', role: 'console', description: 'Virtio console device', properties: SERIAL },
   { type: 'rng', role: 'rng', description: 'Virtio source of entropy', properties: {} },
 ] as const;
 
@@ -71,6 +81,20 @@ export const DEVICE_KINDS: readonly DeviceKind[] = [
     },
     { name: `virtio-${type}-device`, bus: 'virtio-mmio', role, description, properties, interface: 'mmio' },
   ]),
+  {
+    name: 'virtconsole',
+    bus: 'virtio-serial-bus',
+    role: 'port',
+    description: 'Port of the console device: a terminal',
+    properties: PORT,
+  },
+  {
+    name: 'virtserialport',
+    bus: 'virtio-serial-bus',
+    role: 'port',
+    description: 'Port of the console device: a stream of bytes with a name',
+    properties: PORT,
+  },
   {
     name: 'isa-debug-exit',
     bus: 'ISA',

@@ -59,7 +59,7 @@ export interface DeviceFlags {
 
 /**
  * The flags with each `--device` made part of the `--disk` or `--net` that it names by its id, as if it had been
- * written there.
+ * written there. Consoles are `planConsoles`'s.
  * @throws ConfigError for a device that names nothing, or what another one has
  */
 export function applyDevices<Flags extends DeviceFlags>(flags: Flags): Flags {
@@ -132,7 +132,8 @@ function addTo(
   if (kindOfInterface !== undefined) named.parts.push(`interface=${kindOfInterface}`);
 }
 
-function interfaceOf({ kind, properties }: DeviceFlag): VirtioInterface | undefined {
+/** The interface that the device is to have; undefined for the machine's own choice. */
+export function interfaceOf({ kind, properties }: DeviceFlag): VirtioInterface | undefined {
   const without = (property: string): boolean => {
     const value = properties.get(property);
     return value !== undefined && onOrOff(property, value);

@@ -1,6 +1,5 @@
 import { ConfigError } from '../../errors.js';
 import type { PortKind } from '../../devices/virtio/console/port.js';
-import type { PciInterface } from '../../devices/virtio/transport/pci.js';
 
 /** A port of the guest's virtio console device. */
 export interface ConsoleOption {
@@ -15,9 +14,6 @@ export interface ConsoleOption {
 
 /** The same with every default filled in. */
 export type CheckedConsole = Required<ConsoleOption>;
-
-/** How the guest reaches the console device: virtio over PCI, by the interface of version 1, the legacy one, or either. */
-export type ConsoleInterface = PciInterface;
 
 /** Each port has two queues, and the machine a queue's memory: more than anybody has asked for. */
 export const MAX_CONSOLES = 31;

@@ -109,6 +109,8 @@ export interface MachineOptions {
   readonly rng?: boolean | VirtioInterface;
   /** Ports of the guest's virtio console device: `machine.consoles`. */
   readonly consoles?: readonly ConsoleOption[];
+  /** The device that has them, maybe by an interface of its own. True where there are any; false by default. */
+  readonly consoleDevice?: boolean | VirtioInterface;
   readonly devices?: readonly DeviceOption[];
   /** Records every exit, for `machine.recording`. */
   readonly recording?: RecordingOptions;
@@ -149,7 +151,7 @@ export function parseSize(size: number | string): number {
 /** The options with every default filled in and every value checked that can be checked without the host. */
 export interface CheckedOptions extends Omit<
   MachineOptions,
-  'icount' | 'disks' | 'networks' | 'machine' | 'pci' | 'rng' | 'consoles' | 'hpet' | 'cpu'
+  'icount' | 'disks' | 'networks' | 'machine' | 'pci' | 'rng' | 'consoles' | 'consoleDevice' | 'hpet' | 'cpu'
 > {
   readonly icount: CheckedInstructionCounting | undefined;
   readonly memoryBytes: number;
@@ -207,7 +209,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   options.devices?.forEach(checkDevice);
   checkRecording(options);
   const memoryBytes = parseSize(options.memory ?? DEFAULT_MEMORY);
-  const { pci, cpu, hpet: wantedHpet, ...rest } = options;
+  const { pci, cpu, hpet: wantedHpet, consoleDevice = false, ...rest } = options;
   const machine = typeof options.machine === 'object' ? options.machine : { type: options.machine ?? 'pc' };
   const board = partsOf(machine, pci);
   const disks = (options.disks ?? []).map(disk => checkDisk(disk, cpus, board));
@@ -217,7 +219,14 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     ? checkInterface('rng', options.rng === true ? undefined : options.rng, board)
     : undefined;
   const consoles = checkConsoles(options.consoles ?? []);
-  const consoleInterface = consoles.length > 0 ? checkInterface('consoles', undefined, board) : undefined;
+  const consoleInterface =
+    consoleDevice !== false || consoles.length > 0
+      ? checkInterface(
+          'the console device',
+          typeof consoleDevice === 'string' ? consoleDevice : undefined,
+          board,
+        )
+      : undefined;
   const interfaces = virtioInterfaces({ disks, networks, rng, consoleInterface });
   const hpet = checkHpet(wantedHpet ?? machine.type === 'pc');
   const parts = { ...board, hpet, mmioSlots: countMmio(interfaces) };
