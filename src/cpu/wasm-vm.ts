@@ -59,7 +59,7 @@ export class WasmVm implements Vm {
     this.core = new Core(segment.memory, this.imports());
     this.core.exports.initialize(segment.size);
     if (options.icount) {
-      this.view.setUint32(L.ICOUNT, 1, true);
+      this.view.setUint32(L.ICOUNT, L.ICOUNT_EXACT | L.ICOUNT_ALONE, true);
       options.icount.instructions = () => this.instructions;
     }
     const host = this.apicHost();
@@ -96,6 +96,8 @@ export class WasmVm implements Vm {
     const { handlers } = this;
     this.observer = observer;
     this.handlers = handlers;
+    const samples = observer?.samplesCode === true;
+    if (!this.options.icount) this.view.setUint32(L.ICOUNT, samples ? L.ICOUNT_EXACT : 0, true);
   }
 
   get running(): number {
@@ -195,17 +197,31 @@ export class WasmVm implements Vm {
     }
   };
 
+  /** One turn, in as many pieces as the observer wants to look at the vCPU: they are the same turn to the guest. */
   private takeTurn(vcpu: WasmVcpu): number {
     this.bringIn(vcpu.index);
     this.turn = (vcpu.index + 1) % this.vcpus.length;
-    this.granted = this.turnLength();
+    let left = this.turnLength();
+    for (;;) {
+      const piece = this.observer ? Math.min(left, this.observer.untilSample(vcpu.index)) : left;
+      const before = this.finished;
+      const stop = this.execute(vcpu, piece);
+      const executed = this.finished - before;
+      this.observer?.executed(vcpu.index, executed);
+      left = Math.min(left - executed, this.instructionsUntilTimer());
+      if (stop !== CoreStop.SLICE || left <= 0) return stop;
+    }
+  }
+
+  /** Has the vCPU, which is in place, execute so many instructions at most. */
+  private execute(vcpu: WasmVcpu, instructions: number): number {
+    this.granted = instructions;
     this.view.setInt32(L.BUDGET, this.granted, true);
     this.view.setInt32(L.BUDGET_HELD, 0, true);
     // Events that came while it was not in place are looked at first.
     this.lookAround();
     const stop = this.core.execute();
-    const executed = this.executed();
-    this.finished += executed;
+    this.finished += this.executed();
     this.granted = 0;
     this.view.setInt32(L.BUDGET, 0, true);
     this.view.setInt32(L.BUDGET_HELD, 0, true);
@@ -213,7 +229,6 @@ export class WasmVm implements Vm {
       this.initPending = false;
       vcpu.initialize();
     }
-    this.observer?.executed(vcpu.index, executed);
     return stop;
   }
 
@@ -252,17 +267,22 @@ export class WasmVm implements Vm {
 
   /** The exit that is being served may have armed a timer: the turn ends no later than it expires. */
   private shortenTurn(): void {
-    const { icount, clock } = this.options;
-    if (!icount || this.granted === 0) return;
-    const target = Math.min(this.until, clock.nextDeadline(), this.apicDeadline());
+    if (!this.options.icount || this.granted === 0) return;
     // The instruction that makes the exit is the last of its block, and not finished.
-    const left = Math.max(0, icount.instructionsUntil(target) - 1);
+    const left = Math.max(0, this.instructionsUntilTimer() - 1);
     const before = this.left();
     if (left >= before) return;
     this.granted -= before - left;
     const budget = Math.min(left, this.view.getInt32(L.BUDGET, true));
     this.view.setInt32(L.BUDGET, budget, true);
     this.view.setInt32(L.BUDGET_HELD, left - budget, true);
+  }
+
+  /** Until the next timer that is armed now expires; `Infinity` where time does not follow from instructions. */
+  private instructionsUntilTimer(): number {
+    const { icount, clock } = this.options;
+    if (!icount) return Infinity;
+    return icount.instructionsUntil(Math.min(this.until, clock.nextDeadline(), this.apicDeadline()));
   }
 
   /** Makes the core look at events before the next block; the same as its own `lookAround`. */

@@ -25,6 +25,7 @@ import {
   Sum,
   type RecordMemory,
 } from './record-memory.js';
+import { SampleSchedule } from './sample-schedule.js';
 import { SiteRole, SiteTable, siteOfReason } from './site-table.js';
 import { StackTable } from './stack-table.js';
 
@@ -75,7 +76,7 @@ export interface RecorderOptions {
   readonly stacks: StackMode;
   /** The guest waits while nobody takes events; otherwise those that find no room are lost. */
   readonly lossless: boolean;
-  /** Instructions of one vCPU between two samples of its code; `Infinity` for none. */
+  /** Of how many instructions of a vCPU one is sampled; `Infinity` for none. */
   readonly samplePeriod: number;
   /** Tells the control thread to take events out. */
   readonly announce: () => void;
@@ -137,9 +138,7 @@ export class ExitRecorder implements ExitObserver {
   private readonly stamps = new Float64Array(1);
   private readonly walks: boolean;
   private readonly longestInterval: number;
-  private readonly samplePeriod: number;
-  /** Instructions since the last sample, by vCPU. */
-  private readonly executedSince: Float64Array;
+  private readonly schedule: SampleSchedule | undefined;
 
   constructor(
     private readonly memory: RecordMemory,
@@ -153,8 +152,7 @@ export class ExitRecorder implements ExitObserver {
     this.ring = new EventRing(memory, announce, lossless);
     this.walks = stacks !== 'none';
     this.longestInterval = stacks === 'all' ? 1 : LONGEST_INTERVAL;
-    this.samplePeriod = samplePeriod;
-    this.executedSince = new Float64Array(cpus);
+    this.schedule = samplePeriod < Infinity ? new SampleSchedule(samplePeriod, cpus) : undefined;
     this.known = new Uint8Array(cpus);
     this.remote = Array.from({ length: cpus }, (_, vcpu) => newExit(vcpu));
   }
@@ -197,10 +195,16 @@ export class ExitRecorder implements ExitObserver {
     else this.takeRip(own);
   }
 
+  get samplesCode(): boolean {
+    return this.schedule !== undefined;
+  }
+
+  untilSample(vcpu: number): number {
+    return this.schedule?.until(vcpu) ?? Infinity;
+  }
+
   executed(vcpu: number, instructions: number): void {
-    const since = this.executedSince[vcpu] + instructions;
-    this.executedSince[vcpu] = since % this.samplePeriod;
-    if (since >= this.samplePeriod) this.sample(vcpu);
+    if (this.schedule?.advance(vcpu, instructions)) this.sample(vcpu);
   }
 
   /** A run of this thread's vCPUs starts: what the machine did until now is over. */

@@ -11,6 +11,10 @@ export interface ExitObserver {
   left(exit: ObservedExit): void;
   /** A vCPU of a software CPU takes an interrupt. */
   interrupt(how: 'taken', vector: number, vcpu: number): void;
+  /** Whether a software CPU is to stop after exactly `untilSample` instructions. */
+  readonly samplesCode: boolean;
+  /** How many instructions, at least 1, a vCPU of a software CPU may execute until `executed` is called; `Infinity` for any number. */
+  untilSample(vcpu: number): number;
   /** A vCPU of a software CPU has executed so many instructions since the last call. */
   executed(vcpu: number, instructions: number): void;
 }

@@ -202,11 +202,12 @@ export const PDPTES = 0x1250;
 export const RAM_SIZE = 0x1b00;
 /** Number of the vCPU whose state is at STATE. */
 export const CURRENT_VCPU = 0x1b08;
-/**
- * 1: turns end after exactly as many instructions as they were given, and devices are reached from instructions that are
- * alone in their block, so that a turn can be cut right behind them.
- */
+/** How exactly instructions are counted: bits of it. */
 export const ICOUNT = 0x1b0c;
+/** Turns end after exactly as many instructions as they were given. */
+export const ICOUNT_EXACT = 1;
+/** Devices are reached from instructions that are alone in their block, so that a turn can be cut right behind them. */
+export const ICOUNT_ALONE = 2;
 /** 1: the next instruction is to be alone in its block. */
 export const ALONE = 0x1b10;
 

@@ -81,7 +81,7 @@ export function execute(): u32 {
     const first = findBlock();
     // With all blocks gone, something else lies where the branch was.
     if (from && dropped == droppedTimes) link(from, first);
-    if (load<u32>(L.ICOUNT) && countOf(first) > load<i32>(L.BUDGET)) runSingle(true);
+    if (load<u32>(L.ICOUNT) & L.ICOUNT_EXACT && countOf(first) > load<i32>(L.BUDGET)) runSingle(true);
     else enter(first);
   }
 }

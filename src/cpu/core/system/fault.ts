@@ -50,7 +50,7 @@ export function endDelivery(): void { external = 0; }
  */
 export function requireAlone(): void {
   const op: usize = load<u32>(L.CURRENT_OP);
-  if (!load<u32>(L.ICOUNT) || !op || load<u8>(op, Record.REMAINING) <= 1) return;
+  if (!(load<u32>(L.ICOUNT) & L.ICOUNT_ALONE) || !op || load<u8>(op, Record.REMAINING) <= 1) return;
   rewind();
   store<u32>(L.ALONE, 1);
   unwind();
