@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import type { Profile } from '../profile/format.js';
+import { damageText } from '../profile/report/damage.js';
 import { WEIGHTS, type Weight } from '../profile/report/folded.js';
 import { GROUPINGS, ORDERS, type Grouping, type Order } from '../profile/report/rows.js';
 import { writeStdout } from './output.js';
 import { once, parseChoice, parseCount, parsePath } from './parse.js';
+import { tell } from './report-error.js';
 
 /** What a report can be written as; a table without any of them. */
 const FORMATS = ['folded', 'pprof', 'speedscope', 'trace', 'json', 'html', 'boot'] as const;
@@ -15,10 +17,14 @@ interface ReportFlags extends Partial<Readonly<Record<Format, true>>> {
   readonly sort: Order;
   readonly top: number;
   readonly histogram?: true;
+  readonly counters?: true;
   readonly weight: Weight;
   readonly diff?: string;
   readonly output?: string;
 }
+
+/** Exit status: a recording was cut off or is damaged, and what of it is whole was shown. */
+const NOT_WHOLE = 1;
 
 const HELP = `
 Recorded by: tsvmm profile kernel.elf, or tsvmm run --profile FILE kernel.elf
@@ -28,7 +34,9 @@ Recorded by: tsvmm profile kernel.elf, or tsvmm run --profile FILE kernel.elf
   tsvmm report run.tsprof --pprof -o exits.pb.gz       go tool pprof -http : exits.pb.gz
   tsvmm report run.tsprof --trace -o exits.json        open in https://ui.perfetto.dev or chrome://tracing
   tsvmm report run.tsprof --folded | flamegraph.pl > exits.svg
-  tsvmm report before.tsprof --diff after.tsprof       what appeared, vanished, became slower`;
+  tsvmm report before.tsprof --diff after.tsprof       what appeared, vanished, became slower
+
+Exit status: 0; 1 when a recording was cut off or is damaged, and what of it is whole is shown; 2 when nothing of it can be.`;
 
 export function reportCommand(): Command {
   const command = new Command('report')
@@ -53,6 +61,7 @@ export function reportCommand(): Command {
         .default(20),
     )
     .option('--histogram', 'under each table, how long single handlers took')
+    .option('--counters', 'what else was counted: interrupts, page faults, TLB misses, what KVM counts')
     .option('--boot', 'milestones, and the exits between them')
     .addOption(
       new Option('--diff <file>', 'what has changed in this profile').argParser(once('--diff', parsePath)),
@@ -88,11 +97,17 @@ async function report(file: string, flags: ReportFlags): Promise<void> {
   if (format === 'pprof' && flags.output === undefined && process.stdout.isTTY)
     throw new ConfigError('--pprof is not text: add -o FILE');
   const profile = await load(file);
-  const output =
-    flags.diff === undefined
-      ? write(profile, format, flags)
-      : compare(profile, await load(flags.diff), flags);
-  await deliver(await output, flags.output);
+  const other = flags.diff === undefined ? undefined : await load(flags.diff);
+  await deliver(await (other ? compare(profile, other, flags) : write(profile, format, flags)), flags.output);
+  warnOfDamage(file, profile);
+  if (other) warnOfDamage(flags.diff!, other);
+}
+
+/** That it is not the whole recording is told behind what there is of it, and by the exit status. */
+function warnOfDamage(path: string, { damage }: Profile): void {
+  if (!damage) return;
+  tell(`${path} ${damageText(damage)}`);
+  process.exitCode = NOT_WHOLE;
 }
 
 async function load(path: string): Promise<Profile> {
@@ -140,23 +155,35 @@ async function write(profile: Profile, format: Format | undefined, flags: Report
   }
 }
 
-async function tables(profile: Profile, { by, sort, top, histogram }: ReportFlags): Promise<Output> {
-  const [{ allExits, exitRows }, { timeShares }, { histogramText, rowsText, summaryText }] =
-    await Promise.all([
-      import('../profile/report/rows.js'),
-      import('../profile/report/shares.js'),
-      import('../profile/report/table.js'),
-    ]);
+async function tables(
+  profile: Profile,
+  { by, sort, top, histogram, counters }: ReportFlags,
+): Promise<Output> {
+  const [{ codeRows }, { requestRows }, { allExits, exitRows }, { timeShares }, text] = await Promise.all([
+    import('../profile/report/code-rows.js'),
+    import('../profile/report/requests.js'),
+    import('../profile/report/rows.js'),
+    import('../profile/report/shares.js'),
+    import('../profile/report/table.js'),
+  ]);
   const all = allExits(profile);
-  const pieces = [summaryText(profile, all, timeShares(profile))];
-  for (const grouping of by) {
-    const rows = exitRows(profile, grouping, sort);
+  const pieces = [text.summaryText(profile, all, timeShares(profile))];
+  const table = <T>(rows: readonly T[], write: (shown: readonly T[]) => string): readonly T[] => {
     const shown = top === 0 ? rows : rows.slice(0, top);
-    pieces.push('\n', rowsText(shown, all, grouping));
+    pieces.push('\n', write(shown));
     if (shown.length < rows.length)
       pieces.push(`… and ${rows.length - shown.length} more: --top 0 shows all\n`);
-    if (histogram) for (const row of shown) pieces.push('\n', histogramText(row));
+    return shown;
+  };
+  for (const grouping of by) {
+    const shown = table(exitRows(profile, grouping, sort), rows => text.rowsText(rows, all, grouping));
+    if (histogram) for (const row of shown) pieces.push('\n', text.histogramText(row));
   }
+  const requests = requestRows(profile);
+  if (requests.length > 0) table(requests, text.requestsText);
+  const code = codeRows(profile);
+  if (code.length > 0) table(code, rows => text.codeText(rows, code, profile.meta.samplePeriod));
+  if (counters) pieces.push('\n', text.countersText(profile.counters));
   return pieces;
 }
 

@@ -25,6 +25,7 @@ import {
   Sum,
   type RecordMemory,
 } from './record-memory.js';
+import { RequestTable } from './request-table.js';
 import { SampleSchedule } from './sample-schedule.js';
 import { SiteRole, SiteTable, siteOfReason } from './site-table.js';
 import { StackTable } from './stack-table.js';
@@ -116,11 +117,14 @@ export interface PendingExit {
 export class ExitRecorder implements ExitObserver {
   readonly milestones: MilestoneFinder;
   private readonly sites: SiteTable;
+  private readonly requests: RequestTable;
   private readonly stackTable: StackTable;
   private readonly ring: EventRing;
   private readonly points = new KeyIndex(MAX_POINTS);
   /** What this thread's own vCPUs do: one on KVM, all in turn on a software CPU. */
   private readonly own = newExit(0);
+  /** The exit that has reached a register last. */
+  private reaching = this.own;
   /** By vCPU, those that have threads of their own. */
   private readonly remote: readonly PendingExit[];
   /** By vCPU, whether it has had an exit. */
@@ -148,6 +152,7 @@ export class ExitRecorder implements ExitObserver {
   ) {
     this.milestones = new MilestoneFinder(name => this.milestone(name));
     this.sites = new SiteTable(memory, (device, register) => this.milestones.newSite(device, register));
+    this.requests = new RequestTable(memory, name => this.sites.nameOf(name));
     this.stackTable = new StackTable(memory);
     this.ring = new EventRing(memory, announce, lossless);
     this.walks = stacks !== 'none';
@@ -250,6 +255,7 @@ export class ExitRecorder implements ExitObserver {
     value: number,
   ): PendingExit {
     const pending = remote === 0 ? this.own : this.remote[remote];
+    this.reaching = pending;
     if (pending.accesses++ === 0) {
       pending.site = this.sites.access(bus, write, address, size);
       pending.value = value;
@@ -275,13 +281,20 @@ export class ExitRecorder implements ExitObserver {
     this.ring.write(MILESTONE, this.now(), at, size, 0, 0, -1);
   }
 
+  /** When the exit began that is reaching a register. */
+  get exitTime(): number {
+    return this.reaching.times[TIME];
+  }
+
   /**
    * A device is through with something that it did for the guest since `began`.
    * @param bytes that it has read and written
    */
   request(device: string, what: string, began: number, bytes: number): void {
-    const [at, size] = this.sites.requestName(device, what);
-    this.ring.write(REQUEST, began, at, size, this.now() - began, bytes, -1);
+    const kind = this.requests.kind(device, what);
+    const tookNs = this.now() - began;
+    this.requests.add(kind, tookNs, bytes);
+    this.ring.write(REQUEST, began, kind.nameAt, kind.nameSize, tookNs, bytes, -1);
     this.milestones.request(device, what);
   }
 

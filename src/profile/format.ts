@@ -7,7 +7,7 @@
 /** The first eight bytes of a file. */
 export const MAGIC = 'TSVMPROF';
 /** Raised when a reader of the version before would misunderstand a file; unknown chunks alone do not raise it. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Chunks by their four-letter tags. */
 export const Chunk = {
@@ -20,6 +20,7 @@ export const Chunk = {
   TOTALS: 'TOTL',
   STACK_TOTALS: 'STOT',
   SAMPLES: 'SMPL',
+  REQUESTS: 'REQS',
   COUNTERS: 'CNTR',
   SYMBOLS: 'SYMS',
   END: 'END ',
@@ -44,7 +45,7 @@ export const EXIT_REASONS = [
   'failure',
   /** Not an exit: what the machine's thread does between two runs of the guest: timers, messages, exits of other vCPUs. */
   'machine',
-  /** Not an exit: the machine's thread sleeps since all of its vCPUs are halted. Software CPU alone. */
+  /** Not an exit: a vCPU of KVM sleeps in HLT, or, of a software CPU, the machine's thread since all of its vCPUs do. */
   'idle',
   /** Not an exit: the recorder itself takes call stacks. */
   'profiler',
@@ -121,6 +122,7 @@ export interface MilestoneEvent {
 /** Something a device did for the guest, with a beginning and an end: a block request, say. */
 export interface RequestEvent {
   readonly kind: 'request';
+  /** Of the notification that the device answers with it; when it took the buffer, where there was none. */
   readonly time: number;
   readonly durationNs: number;
   /** Device and kind: `virtio-blk0 read`. */
@@ -151,6 +153,21 @@ export interface PointTotals extends Totals {
 export interface StackTotals extends Totals {
   readonly point: number;
   readonly stack: number;
+}
+
+/** All requests of one kind that a device has served. Exact, as the sums over exits. */
+export interface RequestTotals {
+  /** Device and kind: `virtio-blk0 read`. */
+  readonly name: string;
+  readonly count: number;
+  /** Of all together, from notification to completion. */
+  readonly ns: number;
+  /** Of the longest. */
+  readonly maxNs: number;
+  /** Read and written by the device, headers included. */
+  readonly bytes: number;
+  /** How many took how long: see `histogram.ts`. */
+  readonly histogram: ReadonlyMap<number, number>;
 }
 
 /** Guest code that ran, counted in samples. */
@@ -224,6 +241,19 @@ export interface ProfileEnd {
   readonly notes: readonly string[];
 }
 
+/** Where and how a recording is not whole. What is in the {@link Profile} came before that. */
+export interface Damage {
+  /**
+   * `cut off`: the file ends too early, since its writer was killed, say. `damaged`: bytes in it are not those that were written, or
+   * do not fit together.
+   */
+  readonly kind: 'cut off' | 'damaged';
+  /** Offset in the file of the first byte that is of no use. */
+  readonly at: number;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
 /** A whole recording, as a reader gives it. Indices in events and totals are into these lists. */
 export interface Profile {
   readonly version: number;
@@ -234,6 +264,7 @@ export interface Profile {
   readonly totals: readonly PointTotals[];
   readonly stackTotals: readonly StackTotals[];
   readonly samples: readonly CodeSample[];
+  readonly requests: readonly RequestTotals[];
   /** `page faults`, `tlb misses`, `KVM halt_exits`, …: whatever was counted, by name. */
   readonly counters: ReadonlyMap<string, number>;
   readonly images: readonly SymbolImage[];
@@ -241,6 +272,8 @@ export interface Profile {
   readonly symbols: ReadonlyMap<bigint, SymbolInfo>;
   /** `undefined` for a file whose recording was cut off. */
   readonly end: ProfileEnd | undefined;
+  /** `undefined` when the file is whole. */
+  readonly damage: Damage | undefined;
   /** Decodes the event log, in the order of the file: by the end of each exit. Can be called again. */
   events(): Generator<ProfileEvent>;
 }

@@ -16,6 +16,7 @@ import {
   type ProfileEnd,
   type ProfileEvent,
   type ProfileMeta,
+  type RequestTotals,
   type Site,
   type Stack,
   type StackTotals,
@@ -137,9 +138,8 @@ export class ProfileWriter {
         .varint(count)
         .varint(Math.round(guestNs))
         .varint(Math.round(hostNs))
-        .varint(Math.round(maxHostNs))
-        .varint(histogram.size);
-      for (const [bucket, exits] of histogram) bytes.u8(bucket).varint(exits);
+        .varint(Math.round(maxHostNs));
+      writeHistogram(bytes, histogram);
     }
     this.chunk(Chunk.TOTALS, bytes.take());
   }
@@ -156,6 +156,21 @@ export class ProfileWriter {
     const bytes = new ByteWriter();
     for (const { vcpu, stack, count } of samples) bytes.varint(vcpu).varint(stack).varint(count);
     this.chunk(Chunk.SAMPLES, bytes.take());
+  }
+
+  requests(totals: readonly RequestTotals[]): void {
+    const bytes = new ByteWriter();
+    for (const { name, count, ns, maxNs, bytes: transferred, histogram } of totals) {
+      bytes
+        .varint(this.string(name))
+        .varint(count)
+        .varint(Math.round(ns))
+        .varint(Math.round(maxNs))
+        .varint(transferred);
+      writeHistogram(bytes, histogram);
+    }
+    this.chunkOf(Chunk.STRINGS, this.newStrings);
+    this.chunk(Chunk.REQUESTS, bytes.take());
   }
 
   counters(counters: ReadonlyMap<string, number>): void {
@@ -205,6 +220,11 @@ export class ProfileWriter {
   private chunk(tag: ChunkTag, payload: Uint8Array): void {
     this.sink(chunkBytes(tag, payload));
   }
+}
+
+function writeHistogram(bytes: ByteWriter, histogram: ReadonlyMap<number, number>): void {
+  bytes.varint(histogram.size);
+  for (const [bucket, count] of histogram) bytes.u8(bucket).varint(count);
 }
 
 function json(value: unknown): Uint8Array {

@@ -5,6 +5,8 @@ export const MAX_SITES = 4096;
 export const MAX_POINTS = 16_384;
 export const MAX_STACKS = 16_384;
 export const MAX_STACK_PAIRS = 32_768;
+/** Kinds of requests, of all devices. */
+export const MAX_REQUESTS = 256;
 /** Frames of one stack. */
 export const MAX_FRAMES = 64;
 export const EVENT_SLOTS = 65_536;
@@ -27,6 +29,7 @@ export const Header = {
   SAMPLES: 9,
   /** 1: nobody takes events out any longer. */
   READER_GONE: 10,
+  REQUESTS: 11,
 } as const;
 const HEADER_WORDS = 16;
 
@@ -59,6 +62,13 @@ export const PAIR_WORDS = 2;
 export const SampleWord = { VCPU: 0, STACK: 1, COUNT: 2 } as const;
 export const SAMPLE_WORDS = 4;
 export const MAX_SAMPLES = 32_768;
+
+/** Words of a kind of request: its name. */
+export const RequestWord = { NAME_AT: 0, NAME_SIZE: 1 } as const;
+export const REQUEST_WORDS = 2;
+/** Sums of a kind of request. Times in ns. */
+export const RequestSum = { COUNT: 0, TIME: 1, MAX: 2, BYTES: 3 } as const;
+export const REQUEST_SUMS = 4;
 
 /** Fields of an event, all of them doubles. */
 export const EventField = {
@@ -101,6 +111,9 @@ export class RecordMemory {
   readonly pairs: Int32Array;
   readonly pairSums: Float64Array;
   readonly samples: Int32Array;
+  readonly requests: Int32Array;
+  readonly requestSums: Float64Array;
+  readonly requestHistograms: Uint32Array;
   readonly interrupts: Uint32Array;
   readonly events: Float64Array;
   readonly names: Uint8Array;
@@ -111,6 +124,7 @@ export class RecordMemory {
     this.events = layout.doubles(EVENT_SLOTS * EVENT_FIELDS);
     this.sums = layout.doubles(MAX_POINTS * SUMS);
     this.pairSums = layout.doubles(MAX_STACK_PAIRS * SUMS);
+    this.requestSums = layout.doubles(MAX_REQUESTS * REQUEST_SUMS);
     this.clock = layout.doubles(1);
     this.header = layout.words(HEADER_WORDS);
     this.sites = layout.words(MAX_SITES * SITE_WORDS);
@@ -118,7 +132,9 @@ export class RecordMemory {
     this.stackStarts = layout.words(MAX_STACKS + 1);
     this.pairs = layout.words(MAX_STACK_PAIRS * PAIR_WORDS);
     this.samples = layout.words(MAX_SAMPLES * SAMPLE_WORDS);
+    this.requests = layout.words(MAX_REQUESTS * REQUEST_WORDS);
     this.histograms = layout.counts(MAX_POINTS * BUCKETS);
+    this.requestHistograms = layout.counts(MAX_REQUESTS * BUCKETS);
     this.addresses = layout.counts(STACK_ADDRESSES * 2);
     this.interrupts = layout.counts(INTERRUPT_COUNTS);
     this.names = layout.bytes(NAME_BYTES);
@@ -128,6 +144,8 @@ export class RecordMemory {
   static allocate(): SharedArrayBuffer {
     const buffer = new SharedArrayBuffer(
       8 * (1 + EVENT_SLOTS * EVENT_FIELDS + (MAX_POINTS + MAX_STACK_PAIRS) * SUMS) +
+        8 * (MAX_REQUESTS * REQUEST_SUMS) +
+        4 * (MAX_REQUESTS * (REQUEST_WORDS + BUCKETS)) +
         4 * (HEADER_WORDS + MAX_SITES * SITE_WORDS + MAX_POINTS * POINT_WORDS + MAX_STACKS + 1) +
         4 * (MAX_STACK_PAIRS * PAIR_WORDS + MAX_SAMPLES * SAMPLE_WORDS) +
         4 * (MAX_POINTS * BUCKETS + STACK_ADDRESSES * 2 + INTERRUPT_COUNTS) +

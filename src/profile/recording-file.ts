@@ -37,6 +37,7 @@ export class RecordingFile {
     writer.totals(totals);
     writer.stackTotals(stackTotals);
     if (samples.length > 0) writer.samples(samples);
+    writer.requests(recording.requests());
     writer.counters(counters);
     writer.symbols(symbols);
     writer.end(end);

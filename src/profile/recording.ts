@@ -7,6 +7,7 @@ import {
   type CodeSample,
   type Point,
   type PointTotals,
+  type RequestTotals,
   type ProfileEvent,
   type Site,
   type Stack,
@@ -20,7 +21,11 @@ import {
   POINT_WORDS,
   PairWord,
   PointWord,
+  REQUEST_SUMS,
+  REQUEST_WORDS,
   RecordMemory,
+  RequestSum,
+  RequestWord,
   SAMPLE_WORDS,
   SITE_WORDS,
   SUMS,
@@ -104,17 +109,12 @@ export class Recording {
     const { sums, histograms } = this.memory;
     return this.points.map((_, point) => {
       const at = point * SUMS;
-      const histogram = new Map<number, number>();
-      for (let bucket = 0; bucket < BUCKETS; bucket++) {
-        const count = histograms[point * BUCKETS + bucket];
-        if (count > 0) histogram.set(bucket, count);
-      }
       return {
         count: sums[at + Sum.COUNT],
         guestNs: sums[at + Sum.GUEST],
         hostNs: sums[at + Sum.HOST],
         maxHostNs: sums[at + Sum.MAX],
-        histogram,
+        histogram: histogramAt(histograms, point),
       };
     });
   }
@@ -145,6 +145,22 @@ export class Recording {
       stack: samples[i * SAMPLE_WORDS + SampleWord.STACK],
       count: samples[i * SAMPLE_WORDS + SampleWord.COUNT],
     }));
+  }
+
+  /** The requests that devices have served so far, by kind. */
+  requests(): RequestTotals[] {
+    const { requests, requestSums, requestHistograms, header } = this.memory;
+    return Array.from({ length: Atomics.load(header, Header.REQUESTS) }, (_, i) => {
+      const [words, sums] = [i * REQUEST_WORDS, i * REQUEST_SUMS];
+      return {
+        name: this.text(requests[words + RequestWord.NAME_AT], requests[words + RequestWord.NAME_SIZE]),
+        count: requestSums[sums + RequestSum.COUNT],
+        ns: requestSums[sums + RequestSum.TIME],
+        maxNs: requestSums[sums + RequestSum.MAX],
+        bytes: requestSums[sums + RequestSum.BYTES],
+        histogram: histogramAt(requestHistograms, i),
+      };
+    });
   }
 
   /** How many interrupts there were, by `<kind> <vector>`. */
@@ -241,6 +257,16 @@ export class Recording {
   private text(at: number, size: number): string {
     return new TextDecoder().decode(this.memory.names.slice(at, at + size));
   }
+}
+
+/** The buckets that are not empty. */
+function histogramAt(histograms: Uint32Array, index: number): Map<number, number> {
+  const histogram = new Map<number, number>();
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const count = histograms[index * BUCKETS + bucket];
+    if (count > 0) histogram.set(bucket, count);
+  }
+  return histogram;
 }
 
 function join(low: number, high: number): bigint {

@@ -11,10 +11,41 @@ interface Request {
   active: boolean;
 }
 
-/** Records what `device` does for its driver: each buffer from when the device takes it until it gives it back. */
+/**
+ * Records what `device` does for its driver: each buffer until the device gives it back, from when the driver notified of it. Of
+ * what a device takes without a notification, for a packet that has come or in its own time, the beginning is when it takes it.
+ */
 export function recordRequests(recorder: ExitRecorder, name: string, device: VirtioDevice): void {
+  const notifications = new Notifications(recorder);
+  const notify = device.notify.bind(device);
+  device.notify = index => {
+    notifications.begin();
+    notify(index);
+    notifications.end();
+  };
   device.onQueue = (index, queue) =>
-    observeQueue(queue, new RequestRecorder(recorder, name, device.type, index));
+    observeQueue(queue, new RequestRecorder(recorder, notifications, name, device.type, index));
+}
+
+/** Whether the device is answering a notification, and since when the driver waits for that. */
+class Notifications {
+  private depth = 0;
+  private began = 0;
+
+  constructor(private readonly recorder: ExitRecorder) {}
+
+  begin(): void {
+    if (this.depth++ === 0) this.began = this.recorder.exitTime;
+  }
+
+  end(): void {
+    this.depth--;
+  }
+
+  /** When a buffer that is taken now began to be a request. */
+  get time(): number {
+    return this.depth > 0 ? this.began : this.recorder.now();
+  }
 }
 
 class RequestRecorder implements QueueObserver {
@@ -23,15 +54,16 @@ class RequestRecorder implements QueueObserver {
 
   constructor(
     private readonly recorder: ExitRecorder,
+    private readonly notifications: Notifications,
     private readonly device: string,
     private readonly type: DeviceType,
     private readonly index: number,
   ) {}
 
   taken(chain: Chain): void {
-    const { recorder, type, index } = this;
+    const { notifications, type, index } = this;
+    const began = notifications.time;
     const what = type.requestName?.(index, chain) ?? `queue ${index}`;
-    const began = recorder.now();
     const request = this.requests.get(chain);
     if (!request) this.requests.set(chain, { what, began, active: true });
     else {

@@ -41,8 +41,6 @@ export class SiteTable {
   private readonly cache: (Cached | undefined)[] = Array.from({ length: CACHE_SIZE }, () => undefined);
   private readonly sites = new Map<string, number>();
   private readonly names = new Map<string, Place>();
-  /** Names of requests, by device and kind. */
-  private readonly requests = new Map<string, Map<string, Place>>();
   private count = 0;
   private nameEnd = 0;
 
@@ -137,15 +135,6 @@ export class SiteTable {
     sites[at + SiteWord.REGISTER_SIZE] = registerSize;
     Atomics.store(header, Header.SITES, this.count + 1);
     return this.count++;
-  }
-
-  /** Where the name of a device's kind of request lies. */
-  requestName(device: string, what: string): Place {
-    let names = this.requests.get(device);
-    if (!names) this.requests.set(device, (names = new Map<string, Place>()));
-    let name = names.get(what);
-    if (!name) names.set(what, (name = this.nameOf(`${device} ${what}`)));
-    return name;
   }
 
   /** Where a name lies in the shared memory; once that is full, where none does. */

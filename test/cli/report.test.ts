@@ -6,6 +6,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { exampleBytes } from '../unit/profile/report/example.js';
 import { temporaryFolder, tsvmm } from './tsvmm.js';
 
+/** Bytes of the last chunk of the example, with its frame. */
+const END_SIZE = exampleBytes().length - Buffer.from(exampleBytes()).lastIndexOf('END ');
+
 /** tsvmm report on a profile of which every number is known. */
 describe('report', () => {
   let [file, other] = ['', ''];
@@ -33,8 +36,31 @@ describe('report', () => {
       com1 LSR      8  61.5 %  440 ns  7.5 %   52 ns   70 ns   70 ns       1.22 µs
       com1 THR      4  30.8 %  400 ns  6.8 %  100 ns  100 ns  100 ns          4 µs
       … and 1 more: --top 0 shows all
+
+      requests                  count     p50     p99     max  together    bytes
+      virtio-blk0 read            100  832 ns  832 ns    5 µs   84.2 µs  402 KiB
+      virtio-blk0 write zeroes      1  100 ns  100 ns  100 ns    100 ns     33 B
+      … and 1 more: --top 0 shows all
+
+      7 samples, one of each 1000 instructions
+      guest code     samples        %  with callees
+      poll                 7  100.0 %       100.0 %
+      driver; write        0    0.0 %       100.0 %
+      … and 1 more: --top 0 shows all
       "
     `);
+  });
+
+  test('has a table of device requests', async () => {
+    expect((await report(file)).split('\n\n')[2]).toMatchInlineSnapshot(`
+      "requests                  count     p50     p99     max  together    bytes
+      virtio-blk0 read            100  832 ns  832 ns    5 µs   84.2 µs  402 KiB
+      virtio-blk0 write zeroes      1  100 ns  100 ns  100 ns    100 ns     33 B
+      virtio-blk0 flush             1   88 ns   88 ns   90 ns     90 ns     17 B"
+    `);
+    expect(JSON.parse(await report(file, '--json'))).toMatchObject({
+      requests: [{ type: 'read', count: 100, max: 5000 }, {}, {}],
+    });
   });
 
   test('has a table for each grouping, and histograms', async () => {
@@ -91,6 +117,33 @@ describe('report', () => {
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toContain(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  test.each([
+    [
+      'cut off in its middle',
+      900,
+      /was cut off, and its last piece is not whole, at byte \d+ of 900: only what is before that is shown$/,
+    ],
+    ['without its end', -END_SIZE, /was cut off: it has no end\. What is there is shown$/],
+  ])('shows what is whole of a recording %s, and says so', async (_name, size, message) => {
+    writeFileSync(file, exampleBytes().subarray(0, size));
+    const { status, stdout, stderr } = await tsvmm(['report', file]);
+    expect(status).toBe(1);
+    expect(stderr.trimEnd()).toMatch(message);
+    expect(stdout).toContain('note: The recording was cut off');
+    expect(stdout).toMatch(/^com1 LSR +8 /m);
+    const json = await tsvmm(['report', file, '--json']);
+    expect(json.status).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ damage: { kind: 'cut off' }, end: null });
+    expect(await tsvmm(['report', other, '--diff', file])).toMatchObject({ status: 1, stderr });
+  });
+
+  test('refuses a recording of which nothing is whole', async () => {
+    writeFileSync(file, exampleBytes().subarray(0, 100));
+    const { status, stdout, stderr } = await tsvmm(['report', file]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^tsvmm: the profile is cut off before it says what was recorded.*\n$/);
   });
 
   test('refuses what is no profile', async () => {

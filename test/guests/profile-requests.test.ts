@@ -39,6 +39,29 @@ onEachAccelerator('recorded requests', accel => {
     await machine.close();
     expect(result, machine.serial.text).toMatchObject({ reason: 'exit', status: 0 });
     const requests = events.filter(event => event.kind === 'request');
+    const counted = machine.recording!.requests();
+    expect(counted.reduce((sum, { count }) => sum + count, 0)).toBe(requests.length);
+    for (const { name, count, bytes, ns, maxNs, histogram } of counted) {
+      const logged = requests.filter(request => request.name === name);
+      expect([count, bytes]).toEqual([
+        logged.length,
+        logged.reduce((sum, request) => sum + request.bytes, 0),
+      ]);
+      expect(ns).toBeCloseTo(logged.reduce((sum, { durationNs }) => sum + durationNs, 0));
+      expect(maxNs).toBe(Math.max(...logged.map(({ durationNs }) => durationNs)));
+      expect([...histogram.values()].reduce((sum, n) => sum + n, 0)).toBe(count);
+    }
+    const { points } = machine.recording!;
+    const notified = new Set(
+      events.flatMap(event =>
+        event.kind === 'exit' && points[event.point].site.register.startsWith('queue_notify')
+          ? [event.time]
+          : [],
+      ),
+    );
+    // A packet is received without one.
+    for (const { name, time } of requests)
+      expect(notified.has(time) || name.endsWith(' receive'), name).toBe(true);
     for (const { time, durationNs } of requests) {
       expect(durationNs).toBeGreaterThanOrEqual(0);
       expect(time + durationNs).toBeLessThanOrEqual(result.elapsedMs * 1e6);

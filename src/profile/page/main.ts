@@ -3,6 +3,7 @@ import { element } from './elements.js';
 import { flameSection } from './flame.js';
 import { overview } from './overview.js';
 import { phasesSection } from './phases.js';
+import { requestsSection } from './requests.js';
 import { tableSection } from './table.js';
 import { timelineSection } from './timeline.js';
 
@@ -15,6 +16,7 @@ const sections: readonly (readonly [string, string])[] = [
   ['timeline', 'Timeline'],
   ['flame', 'Flame graph'],
   ['exits', 'Exits'],
+  ...(data.requests.length > 0 ? [['requests', 'Requests'] as const] : []),
   ['boot', 'Boot'],
 ];
 let theme = 0;
@@ -46,6 +48,7 @@ document.body.append(
     timelineSection(data),
     flameSection(data),
     tableSection(data),
+    requestsSection(data),
     phasesSection(data),
   ),
 );

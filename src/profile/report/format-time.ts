@@ -21,3 +21,12 @@ export function formatNumber(value: number): string {
 export function formatShare(part: number, whole: number): string {
   return whole > 0 ? `${((part / whole) * 100).toFixed(1)} %` : '';
 }
+
+const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** A number of bytes for people: `1.25 MiB`. */
+export function formatBytes(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  for (; value >= 1024 && unit < BINARY_UNITS.length - 1; unit++) value /= 1024;
+  return `${formatNumber(value)} ${BINARY_UNITS[unit]}`;
+}

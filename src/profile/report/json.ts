@@ -1,5 +1,7 @@
 import type { Profile } from '../format.js';
+import { codeRows } from './code-rows.js';
 import { phases } from './phases.js';
+import { requestRows } from './requests.js';
 import { exitRows, type Grouping, type Order, type Row } from './rows.js';
 import { timeShares } from './shares.js';
 
@@ -8,10 +10,13 @@ export function jsonReport(profile: Profile, by: readonly Grouping[], order: Ord
   return {
     meta: profile.meta,
     end: profile.end ?? null,
+    damage: profile.damage ?? null,
     shares: timeShares(profile),
     exits: Object.fromEntries(
       by.map(grouping => [grouping, exitRows(profile, grouping, order).map(plainRow)]),
     ),
+    requests: requestRows(profile),
+    code: codeRows(profile),
     phases: phases(profile),
     counters: Object.fromEntries(profile.counters),
   };

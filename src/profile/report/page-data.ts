@@ -1,6 +1,8 @@
 import { lookupAddress, type Profile } from '../format.js';
 import { deviceName, functionName, isExit, registerName, siteName, sourceLine } from './names.js';
+import { damageText } from './damage.js';
 import { phases, type Phase } from './phases.js';
+import { requestRows, type RequestRow } from './requests.js';
 import { timeShares, type TimeShares } from './shares.js';
 import { timeline, type Timeline } from './timeline.js';
 import { sampledStacks, weightedStacks } from './weighted-stacks.js';
@@ -45,6 +47,7 @@ export interface PageData {
   /** The flame graphs that there are: name of the weight, and its title. */
   readonly weights: readonly (readonly [string, string])[];
   readonly timeline: Timeline;
+  readonly requests: readonly RequestRow[];
   readonly phases: readonly Phase[];
   readonly counters: readonly (readonly [string, number])[];
 }
@@ -76,7 +79,7 @@ export function pageData(profile: Profile): PageData {
     commandLine: meta.commandLine,
     created: meta.created,
     machine: `${meta.accelerator}, ${meta.cpus} vCPU${meta.cpus === 1 ? '' : 's'}, ${meta.memoryBytes >> 20} MiB`,
-    ending: end ? `${end.reason}, status ${end.status}` : 'the recording was cut off',
+    ending: end ? `${end.reason}, status ${end.status}` : 'its end was not recorded',
     notes: notesOf(profile),
     exits: points.reduce((sum, { count }) => sum + count, 0),
     shares: timeShares(profile),
@@ -85,6 +88,7 @@ export function pageData(profile: Profile): PageData {
     stacks,
     weights,
     timeline: timeline(profile),
+    requests: requestRows(profile),
     phases: phases(profile),
     counters: [...profile.counters],
   };
@@ -115,9 +119,13 @@ function pagePoints(profile: Profile): PagePoint[] {
 }
 
 /** What a reader has to know before believing the numbers. */
-export function notesOf({ end }: Profile): string[] {
-  if (!end) return ['The recording was cut off: sums are those of its events.'];
-  const notes = [...end.notes];
+export function notesOf({ end, damage, symbols }: Profile): string[] {
+  const notes = damage ? [`The recording ${damageText(damage)}.`] : [];
+  if (!end) {
+    if (symbols.size === 0) notes.push('Functions have no names: those are at the end of a recording.');
+    return notes;
+  }
+  notes.push(...end.notes);
   if (end.lostEvents > 0)
     notes.push(`The log had no room for ${end.lostEvents} events: tables are complete, the timeline is not.`);
   if (end.mergedExits > 0) notes.push(`There was no room for the origin of ${end.mergedExits} exits.`);

@@ -1,5 +1,7 @@
-import { formatNs, formatShare } from './format-time.js';
+import { formatBytes, formatNs, formatShare } from './format-time.js';
+import type { CodeRow } from './code-rows.js';
 import type { Phase } from './phases.js';
+import type { RequestRow } from './requests.js';
 import type { Row } from './rows.js';
 import type { RowDifference } from './difference.js';
 import type { TimeShares } from './shares.js';
@@ -16,9 +18,13 @@ export function summaryText(profile: Profile, all: Row, shares: TimeShares): str
   const sum = shares.guest + shares.handlers + shares.machine + shares.idle + shares.profiler;
   const wall = shares.wall ?? sum;
   const share = (name: string, ns: number): string => `${name} ${formatNs(ns)} (${formatShare(ns, wall)})`;
+  const signals = profile.totals.reduce(
+    (count, totals, i) => (profile.points[i].site.reason === 'signal' ? count + totals.count : count),
+    0,
+  );
   const lines = [
     `${meta.kernel}: ${meta.accelerator}, ${meta.cpus} vCPU${meta.cpus === 1 ? '' : 's'}${end ? `, ended: ${end.reason}` : ''}`,
-    `${all.count} exits in ${formatNs(wall)}: ${[
+    `${all.count} exits${signals > 0 ? ` (${signals} of them by signals of the host)` : ''} in ${formatNs(wall)}: ${[
       share('guest', shares.guest),
       share('handlers', shares.handlers),
       share('machine', shares.machine),
@@ -57,6 +63,38 @@ export function histogramText(row: Row): string {
     '#'.repeat(Math.ceil((count / most) * BAR)),
   ]);
   return `${row.key}: p50 ${formatNs(row.p50)}, p99 ${formatNs(row.p99)}, max ${formatNs(row.maxHostNs)}\n${columns(lines, 2)}`;
+}
+
+/** Requests by device and kind. */
+export function requestsText(rows: readonly RequestRow[]): string {
+  const cells = rows.map(({ device, type, count, p50, p99, max, ns, bytes }) => [
+    `${device} ${type}`,
+    String(count),
+    formatNs(p50),
+    formatNs(p99),
+    formatNs(max),
+    formatNs(ns),
+    formatBytes(bytes),
+  ]);
+  return columns([['requests', 'count', 'p50', 'p99', 'max', 'together', 'bytes'], ...cells]);
+}
+
+/** Guest code by function. @param all rows, shown or not; @param period instructions of each sample */
+export function codeText(rows: readonly CodeRow[], all: readonly CodeRow[], period: number): string {
+  const samples = all.reduce((sum, { self }) => sum + self, 0);
+  const cells = rows.map(({ function: name, self, total }) => [
+    name,
+    String(self),
+    formatShare(self, samples),
+    formatShare(total, samples),
+  ]);
+  const text = columns([['guest code', 'samples', '%', 'with callees'], ...cells]);
+  return `${samples} samples, one of each ${period} instructions\n${text}`;
+}
+
+/** What was counted, by name. */
+export function countersText(counters: ReadonlyMap<string, number>): string {
+  return columns([['counter', 'count'], ...Array.from(counters, ([name, count]) => [name, String(count)])]);
 }
 
 /** Milestones and the exits between them. */

@@ -106,6 +106,18 @@ export function exampleBytes({
     }),
   );
   writer.samples([{ vcpu: 0, stack: 1, count: 7 }]);
+  writer.requests([
+    { name: 'virtio-blk0 flush', count: 1, ns: 90, maxNs: 90, bytes: 17, histogram: new Map([[bucketOf(90), 1]]) },
+    { name: 'virtio-blk0 write zeroes', count: 1, ns: 100, maxNs: 100, bytes: 33, histogram: new Map([[bucketOf(100), 1]]) },
+    {
+      name: 'virtio-blk0 read',
+      count: 100,
+      ns: 99 * 800 + 5000,
+      maxNs: 5000,
+      bytes: 411_300,
+      histogram: new Map([[bucketOf(800), 99], [bucketOf(5000), 1]]),
+    },
+  ]); // prettier-ignore
   writer.counters(new Map([['page faults', 5]]));
   writer.symbols({
     images: [],

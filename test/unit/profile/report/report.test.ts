@@ -9,6 +9,7 @@ import { foldedStacks } from '../../../../src/profile/report/folded.js';
 import { formatNs } from '../../../../src/profile/report/format-time.js';
 import { phases } from '../../../../src/profile/report/phases.js';
 import { pprofBytes } from '../../../../src/profile/report/pprof.js';
+import { requestRows } from '../../../../src/profile/report/requests.js';
 import { allExits, exitRows, type Grouping, type Order } from '../../../../src/profile/report/rows.js';
 import { timeShares } from '../../../../src/profile/report/shares.js';
 import { speedscopeFile } from '../../../../src/profile/report/speedscope.js';
@@ -54,6 +55,16 @@ describe('tables', () => {
     expect(Math.abs(row.p50 - 100)).toBeLessThanOrEqual(100 / 8);
     expect(row.p99).toBeLessThanOrEqual(row.maxHostNs);
   });
+});
+
+describe('device requests', () => {
+  test('are by device and kind, the kind that took longest first', () => {
+    expect(requestRows(PROFILE)).toEqual([
+      { device: 'virtio-blk0', type: 'read', count: 100, p50: 832, p99: 832, max: 5000, ns: 84_200, bytes: 411_300 },
+      { device: 'virtio-blk0', type: 'write zeroes', count: 1, p50: 100, p99: 100, max: 100, ns: 100, bytes: 33 },
+      { device: 'virtio-blk0', type: 'flush', count: 1, p50: 88, p99: 88, max: 90, ns: 90, bytes: 17 },
+    ]);
+  }); // prettier-ignore
 });
 
 describe('where the time went', () => {
