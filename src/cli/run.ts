@@ -331,7 +331,7 @@ function boardOptions({ acpi, machine, hpet, cpu, pci }: RunFlags): Partial<Mach
 
 /** A trace or a timeline that lacks lines would mislead; the guest rather waits for it. */
 function recordingOf(
-  { stacks, samplePeriod, trace, bootTimeline }: ProfileRequest,
+  { symbols, stacks, samplePeriod, trace, bootTimeline }: ProfileRequest,
   { accel, kvmDevice, sample }: RunFlags,
 ): RecordingOptions {
   const counts = accel !== 'kvm' && kvmDevice === undefined;
@@ -341,6 +341,7 @@ function recordingOf(
     stacks,
     lossless: trace !== undefined || bootTimeline,
     samplePeriod: counts ? samplePeriod : 0,
+    debugFiles: symbols,
   };
 }
 

@@ -135,6 +135,11 @@ export function errno(): number {
   return koffi.errno();
 }
 
+/** Sets it, where something else was called before whom it is for looks at it. */
+export function setErrno(error: number): void {
+  koffi.errno(error);
+}
+
 /** What the C library calls an error number. */
 export function strerror(error: number): string {
   return strerrorText(error);

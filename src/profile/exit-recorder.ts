@@ -35,6 +35,8 @@ const RESERVED_POINTS = 1024;
 /** Exits of one point between two of its call stacks: 1 at first, then twice as many each time up to this. */
 const LONGEST_INTERVAL = 256;
 const INTERRUPT_VECTORS = 256;
+/** Whether the guest has slept is asked after so long a time in it, in ns: asking takes one or two microseconds. */
+const WORTH_ASKING = 200_000;
 
 const MACHINE = siteOfReason('machine');
 const IDLE = siteOfReason('idle');
@@ -71,6 +73,8 @@ export interface RecordedMachine {
    * @returns how many there are
    */
   walk(vcpu: number, to: Uint32Array): number;
+  /** How long `vcpu` has slept inside the guest, in ns, where that is not an exit of its own. */
+  haltedNs?(vcpu: number): number;
 }
 
 export interface RecorderOptions {
@@ -127,6 +131,8 @@ export class ExitRecorder implements ExitObserver {
   private reaching = this.own;
   /** By vCPU, those that have threads of their own. */
   private readonly remote: readonly PendingExit[];
+  /** By vCPU, how long it has slept as far as that is recorded. */
+  private readonly haltedBefore: Float64Array;
   /** By vCPU, whether it has had an exit. */
   private readonly known: Uint8Array;
   private readonly rip = new Uint32Array(2);
@@ -159,6 +165,7 @@ export class ExitRecorder implements ExitObserver {
     this.longestInterval = stacks === 'all' ? 1 : LONGEST_INTERVAL;
     this.schedule = samplePeriod < Infinity ? new SampleSchedule(samplePeriod, cpus) : undefined;
     this.known = new Uint8Array(cpus);
+    this.haltedBefore = new Float64Array(cpus);
     this.remote = Array.from({ length: cpus }, (_, vcpu) => newExit(vcpu));
   }
 
@@ -194,7 +201,9 @@ export class ExitRecorder implements ExitObserver {
     const now = this.now();
     const { own } = this;
     own.vcpu = this.machine.running();
-    start(own, SITES[exit], now, now - this.stamp);
+    const inside = now - this.stamp;
+    const slept = inside > WORTH_ASKING ? this.slept(own.vcpu, this.stamp, inside) : 0;
+    start(own, SITES[exit], now, inside - slept);
     this.stamp = now;
     if (exit === 'idle') own.ripLow = own.ripHigh = 0;
     else this.takeRip(own);
@@ -237,7 +246,9 @@ export class ExitRecorder implements ExitObserver {
     const pending = this.remote[vcpu];
     if (pending.active) this.commit(pending, waitedNs);
     const now = this.now();
-    start(pending, SITES[exit], now, this.sinceBegin(vcpu, guestNs, now));
+    const inside = this.sinceBegin(vcpu, guestNs, now);
+    const slept = inside > WORTH_ASKING ? this.slept(vcpu, now - inside, inside) : 0;
+    start(pending, SITES[exit], now, inside - slept);
     this.takeRip(pending);
   }
 
@@ -308,7 +319,8 @@ export class ExitRecorder implements ExitObserver {
     for (const { index, guestNs, waitedNs } of others) {
       const pending = this.remote[index];
       if (pending.active) this.commit(pending, waitedNs);
-      start(pending, SITES.signal, now, this.sinceBegin(index, guestNs, now));
+      const inside = this.sinceBegin(index, guestNs, now);
+      start(pending, SITES.signal, now, inside - this.slept(index, now - inside, inside));
       pending.ripLow = pending.ripHigh = 0;
       this.commit(pending, 0);
     }
@@ -320,6 +332,22 @@ export class ExitRecorder implements ExitObserver {
     if (this.known[vcpu] !== 0) return guestNs;
     this.known[vcpu] = 1;
     return now;
+  }
+
+  /**
+   * The vCPU has been in the guest for `inside` ns from `entered` on: what of it it has slept in HLT becomes a time of its own. When
+   * that was, and how often, is not known: it is taken to come first.
+   * @returns how long
+   */
+  private slept(vcpu: number, entered: number, inside: number): number {
+    const halted = this.machine.haltedNs?.(vcpu) ?? 0;
+    const slept = Math.min(inside, halted - this.haltedBefore[vcpu]);
+    this.haltedBefore[vcpu] = halted;
+    if (slept <= 0) return 0;
+    const point = this.pointOf(IDLE, vcpu, 0, 0);
+    this.count(point, 0, slept);
+    this.ring.write(EXIT, entered, point, 0, slept, 0, -1);
+    return slept;
   }
 
   /** Guest code is sampled: this is where `vcpu` is. */

@@ -13,14 +13,17 @@ import { RecordMemory } from './record-memory.js';
 import type { RecordingOptions } from './recording-options.js';
 import { RecordingDispatcher } from './recording-dispatcher.js';
 import { StackWalker } from './stack-walker.js';
-import type { UnwindTable } from './unwind/unwind-table.js';
+import { RunningOffset } from './symbols/linux-kaslr.js';
+import { unwindRules, type UnwindData } from './unwind/unwind-rules.js';
 
 /** What the machine's thread needs to record. */
-export interface RecordingSetup extends Required<RecordingOptions> {
+export interface RecordingSetup extends Required<Omit<RecordingOptions, 'debugFiles'>> {
   /** From `RecordMemory.allocate()`. */
   readonly buffer: SharedArrayBuffer;
-  /** How the kernel's functions are left, where its file says so. */
-  readonly unwind?: UnwindTable;
+  /** How the kernel's functions are left, where its files say so. */
+  readonly unwind: readonly UnwindData[];
+  /** Where Linux' entry point of system calls is linked. */
+  readonly systemCallEntry?: bigint;
 }
 
 interface Parts {
@@ -52,7 +55,7 @@ export class MachineRecording {
   ) {
     const { vm, links } = parts;
     this.record = new RecordMemory(setup.buffer);
-    this.recorder = new ExitRecorder(this.record, recorded(parts, setup.unwind), vm.vcpus.length, {
+    this.recorder = new ExitRecorder(this.record, recorded(parts, setup), vm.vcpus.length, {
       stacks: setup.stacks,
       lossless: setup.lossless,
       samplePeriod: setup.samplePeriod > 0 ? setup.samplePeriod : Infinity,
@@ -132,8 +135,12 @@ export class MachineRecording {
   }
 }
 
-function recorded({ vm, memory, links }: Parts, unwind: UnwindTable | undefined): RecordedMachine {
-  const walker = new StackWalker(memory, unwind);
+function recorded(
+  { vm, memory, links }: Parts,
+  { unwind, systemCallEntry }: RecordingSetup,
+): RecordedMachine {
+  const offset = systemCallEntry === undefined ? undefined : new RunningOffset(systemCallEntry, vm.vcpus[0]);
+  const walker = new StackWalker(memory, unwind.map(unwindRules), () => offset?.value ?? 0n);
   const ripOf = (vcpu: number): bigint =>
     vcpu === 0 || links.length === 0 ? vm.rip() : links[vcpu - 1].rip();
   return {
@@ -144,6 +151,7 @@ function recorded({ vm, memory, links }: Parts, unwind: UnwindTable | undefined)
       if (vcpu === 0 || links.length === 0) vm.copyRip(to);
       else links[vcpu - 1].copyRip(to);
     },
+    ...(vm.haltedNs && { haltedNs: (vcpu: number) => vm.haltedNs!(vcpu) }),
     walk: (vcpu, to) => walker.walk(ripOf(vcpu), vm.vcpus[vcpu].frameState(), to),
   };
 }

@@ -9,6 +9,12 @@ export interface RecordingOptions {
   readonly lossless?: boolean;
   /** On the software CPU, instructions between two samples of a vCPU's code; 0, the default, for none. */
   readonly samplePeriod?: number;
+  /**
+   * Files besides the kernel's that call stacks are read by, or their contents: ELF files that are linked as the kernel is and have
+   * call frame information (.eh_frame, .debug_frame) or Linux' ORC tables; those with symbols, and a System.map, tell where Linux
+   * has moved itself to.
+   */
+  readonly debugFiles?: readonly (string | Uint8Array)[];
 }
 
 /** Fewer would be more samples than code. */

@@ -2,19 +2,14 @@ import type { FrameState } from '../vmm/accelerator.js';
 import type { GuestMemory } from '../vmm/memory/guest-memory.js';
 import { translate } from '../vmm/memory/translate.js';
 import { MAX_FRAMES } from './record-memory.js';
-import {
-  CfaFrom,
-  findRow,
-  RegisterFrom,
-  Row,
-  RuleShift,
-  SIGNAL_FRAME,
-  type UnwindTable,
-} from './unwind/unwind-table.js';
+import type { UnwindRules } from './unwind/unwind-rules.js';
+import { CfaFrom, RegisterFrom, Row, RuleShift, SIGNAL_FRAME } from './unwind/unwind-table.js';
 
 const PAGE = 4096n;
 /** Two frames are not further apart than this. */
 const LARGEST_FRAME = 1n << 20n;
+/** From here up lies the code of kernels that share their address space with programs. */
+const KERNEL_HALF = 1n << 63n;
 /** No frame is there. */
 const NOWHERE = 1n;
 /** Bytes of the longest call instruction without prefixes that do nothing. */
@@ -47,12 +42,19 @@ export class StackWalker {
   private rip = 0n;
   private rsp = 0n;
   private rbp = 0n;
+  /** What the guest's addresses are above those of files. */
+  private moved = 0n;
   /** `rip` is that of an instruction that has not been executed, not a return address. */
   private exact = true;
 
+  /**
+   * @param rules what files tell of their code; the first that knows an address counts
+   * @param offset how far the guest's code is from where it was linked, as far as that is known by now
+   */
   constructor(
     private readonly memory: GuestMemory,
-    private readonly unwind?: UnwindTable,
+    private readonly rules: readonly UnwindRules[] = [],
+    private readonly offset: () => bigint = () => 0n,
   ) {}
 
   /**
@@ -68,6 +70,7 @@ export class StackWalker {
     this.rsp = state.rsp;
     this.rbp = state.rbp;
     this.exact = true;
+    this.moved = this.rules.length > 0 ? this.offset() : 0n;
     put(to, 0, rip);
     let count = 1;
     while (count < MAX_FRAMES && this.step()) put(to, count++, this.rip);
@@ -75,14 +78,20 @@ export class StackWalker {
   }
 
   private step(): boolean {
-    const step = this.unwind ? this.stepByTable(this.unwind) : 'unknown';
+    const step = this.stepByRules();
     return step === 'unknown' ? this.stepByFramePointer() : step === 'caller';
   }
 
-  private stepByTable(table: UnwindTable): Step {
-    const at = findRow(table, this.exact ? this.rip : this.rip - 1n);
-    if (at < 0) return 'unknown';
-    const { rows } = table;
+  private stepByRules(): Step {
+    const address = BigInt.asUintN(64, (this.exact ? this.rip : this.rip - 1n) - this.moved);
+    for (const rules of this.rules) {
+      const at = rules.find(address);
+      if (at >= 0) return this.stepByRow(rules.rows, at);
+    }
+    return 'unknown';
+  }
+
+  private stepByRow(rows: Int32Array, at: number): Step {
     const rules = rows[at + Row.RULES];
     const cfa = this.frameAddress((rules >> RuleShift.CFA) & 15, rows[at + Row.CFA]);
     if (cfa === undefined) return 'unknown';
@@ -90,6 +99,8 @@ export class StackWalker {
     const rsp = this.saved((rules >> RuleShift.RSP) & 15, cfa, rows[at + Row.RSP], cfa);
     if (rip === undefined || rip === 0n || rsp === undefined) return 'end';
     const signal = (rules & SIGNAL_FRAME) !== 0;
+    // Where a program entered the kernel: what called what in it is a stack of its own.
+    if (signal && this.rip >= KERNEL_HALF && rip < KERNEL_HALF) return 'end';
     if (!signal && (rsp <= this.rsp || !this.followsCall(rip))) return 'end';
     this.rbp = this.saved((rules >> RuleShift.RBP) & 15, cfa, rows[at + Row.RBP], this.rbp) ?? NOWHERE;
     this.rsp = rsp;
@@ -108,6 +119,10 @@ export class StackWalker {
         return this.add(this.rsp, (this.rip & 15n) >= 11n ? 16 : 8);
       case CfaFrom.RBP_MEMORY:
         return this.read(this.add(this.rbp, offset), this.word);
+      case CfaFrom.RSP_MEMORY: {
+        const saved = this.read(this.rsp, this.word);
+        return saved === undefined ? undefined : this.add(saved, offset);
+      }
       default:
         return undefined;
     }

@@ -105,6 +105,11 @@ export interface Vm {
   readonly exits: number;
   /** Instructions that all vCPUs have finished; `undefined` where the accelerator does not count. */
   readonly instructions?: number;
+  /**
+   * How long a vCPU has slept in HLT inside `run`, where the accelerator does not tell an observer of that. In ns since the start,
+   * while the vCPU is outside the guest.
+   */
+  haltedNs?(vcpu: number): number;
   /** Whatever the accelerator counts, by name: for profiles. */
   counters(): Readonly<Record<string, number>>;
   /** What went wrong when `run()` returned `failed`. */

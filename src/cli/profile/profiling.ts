@@ -61,6 +61,8 @@ export class Profiling {
     const given = await Promise.all(request.symbols.map(openSymbolFile));
     const own = await openKernelSymbols(kernel);
     const files = own ? [...given, own] : given;
+    // A trace has names as it is written; else they are read after the run, which they would keep waiting.
+    if (request.trace) for (const { symbols } of files) symbols.lookup(0n);
     return new Profiling(machine, request, files, await loadDemangler(), options, kernel);
   }
 

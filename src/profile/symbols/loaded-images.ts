@@ -1,3 +1,4 @@
+import { ImageError } from '../../errors.js';
 import type { Machine } from '../../vmm/machine/machine.js';
 import { isLinux, kernelOffset } from './linux-kaslr.js';
 import { osvObjects } from './osv-objects.js';
@@ -11,8 +12,9 @@ export interface LoadedImages {
 }
 
 /** The files whose code is in the guest now, and where; before the machine is closed. */
-export async function loadedImages(machine: Machine, files: readonly SymbolFile[]): Promise<LoadedImages> {
+export async function loadedImages(machine: Machine, given: readonly SymbolFile[]): Promise<LoadedImages> {
   const notes: string[] = [];
+  const files = given.filter(file => isReadable(file, notes));
   if (files.every(({ symbols }) => symbols.size === 0))
     notes.push('there are no symbols: name a file that has some with --symbols');
   const state = await machine.vcpu();
@@ -32,6 +34,17 @@ export async function loadedImages(machine: Machine, files: readonly SymbolFile[
   // A shared object that was named is where the guest loaded it, and not at its file's addresses.
   const placed = new Set(images.filter(({ range }) => range).map(({ file }) => file));
   return { images: images.filter(({ file, range }) => range !== undefined || !placed.has(file)), notes };
+}
+
+/** Its symbols are read here for the first time: that they are damaged must not cost the recording. */
+function isReadable(file: SymbolFile, notes: string[]): boolean {
+  try {
+    return file.symbols.size >= 0;
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    notes.push(`${file.path}: its symbols cannot be read: ${error.message}`);
+    return false;
+  }
 }
 
 function baseName(path: string): string {

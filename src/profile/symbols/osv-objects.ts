@@ -1,7 +1,7 @@
 import type { GuestMemory } from '../../vmm/memory/guest-memory.js';
 import { readLinear, type PagingRegisters } from '../../vmm/memory/translate.js';
 import { Symbols, type CodeSymbol } from '../../vmm/boot/symbols.js';
-import type { SymbolFile } from './symbol-file.js';
+import { symbolFile, type SymbolFile } from './symbol-file.js';
 
 /** `static std::vector<elf::object*> elf::program::s_objs` (OSv, include/osv/elf.hh). */
 const OBJECT_LIST = '_ZN3elf7program6s_objsE';
@@ -47,7 +47,7 @@ export interface OsvObject {
  * their offsets differ between versions and compilers. Symbols come from each object's dynamic section, which is in memory.
  */
 export function osvObjects(kernel: SymbolFile, memory: GuestMemory, system: PagingRegisters): OsvObject[] {
-  const list = kernel.symbols.addressOf(OBJECT_LIST);
+  const list = kernel.addressOf(OBJECT_LIST);
   if (list === undefined) return [];
   const guest = new Guest(memory, system);
   const [begin, end] = [guest.word(list), guest.word(list + 8n)];
@@ -118,7 +118,7 @@ function readImage(guest: Guest, path: string, base: bigint): OsvObject | undefi
     path,
     base: bias,
     range: [base, fixed ? end : base + end],
-    file: { path, symbols: Symbols.of(symbols), lines: () => new Map() },
+    file: symbolFile(path, Symbols.of(symbols)),
   };
 }
 

@@ -2,7 +2,9 @@ import { ImageError } from '../../errors.js';
 import { Elf, isElf, type ElfSegment } from '../../vmm/boot/elf.js';
 import { ByteCursor } from '../symbols/byte-cursor.js';
 import { frameEntries, type FrameEntry, type FrameSection } from './frame-entries.js';
-import { compileUnwindTable, type UnwindTable } from './unwind-table.js';
+import { indexFrames } from './frame-index.js';
+import type { OrcTables } from './orc.js';
+import type { UnwindData } from './unwind-rules.js';
 
 const SHT_NOBITS = 8;
 const SHF_COMPRESSED = 0x800n;
@@ -13,23 +15,45 @@ const PC_RELATIVE_SIGNED_32 = 0x1b;
 const POINTER_AT = 4;
 
 /**
- * How the functions of an ELF file are left, by its .eh_frame, or by .debug_frame where it has only that.
- * @returns `undefined` for a file that is not ELF, or has neither
+ * How the functions of an ELF file are left: by its .eh_frame, or by .debug_frame where it has only that, and by the ORC tables of
+ * Linux' vmlinux. Sections are copied out of the file.
+ * @returns nothing for a file that is not ELF, or has none of these
  */
-export function readUnwindTable(image: Uint8Array): UnwindTable | undefined {
-  if (!isElf(image)) return undefined;
+export function readUnwindData(image: Uint8Array): UnwindData[] {
+  if (!isElf(image)) return [];
   try {
     const elf = new Elf(image);
+    const data: UnwindData[] = [];
     for (const section of frameSections(elf)) {
-      const table = compileUnwindTable(frameEntries(section), elf.header.class);
-      if (table) return table;
+      const index = indexFrames({ ...section, bytes: section.bytes.slice() });
+      if (!index) continue;
+      data.push(index);
+      break;
     }
-    return undefined;
+    const orc = orcTables(elf);
+    if (orc) data.push(orc);
+    return data;
   } catch (error) {
     // Headers that lie may well be those of a kernel that boots: only its stacks are not known then.
-    if (error instanceof ImageError || error instanceof RangeError) return undefined;
+    if (error instanceof ImageError || error instanceof RangeError) return [];
     throw error;
   }
+}
+
+function orcTables(elf: Elf): OrcTables | undefined {
+  const sections = elf.sections();
+  const [addresses, entries] = ['.orc_unwind_ip', '.orc_unwind'].map(name =>
+    sections.find(section => section.name === name && section.type !== SHT_NOBITS),
+  );
+  if (!addresses || !entries) return undefined;
+  return {
+    kind: 'orc',
+    addresses: elf.sectionContents(addresses).slice(),
+    at: addresses.address,
+    entries: elf.sectionContents(entries).slice(),
+    // It came with the change of the entries' format, or soon after: Linux 6.5, 6.4.
+    signalBit: sections.some(({ name }) => name === '.orc_header'),
+  };
 }
 
 /** All entries of a file, for tests against others' readers. */

@@ -22,8 +22,14 @@ export interface CommonEntry {
   readonly instructions: Uint8Array;
 }
 
+/** Where an entry lies in its section: its fields after its length, and behind its last byte. */
+export interface EntryPlace {
+  readonly at: number;
+  readonly end: number;
+}
+
 /** A frame description entry: how to leave the functions in a range of code. */
-export interface FrameEntry {
+export interface FrameEntry extends EntryPlace {
   readonly common: CommonEntry;
   readonly start: bigint;
   /** Bytes of code. */
@@ -60,13 +66,13 @@ export function* frameEntries(section: FrameSection): Generator<FrameEntry> {
     const size = length === LONG_LENGTH ? Number(cursor.u64()) : length;
     if (size > cursor.rest) return;
     const end = cursor.at + size;
-    const entry = reader.entry(cursor.at, end);
+    const entry = reader.entry({ at: cursor.at, end });
     if (entry) yield entry;
     cursor.at = end;
   }
 }
 
-class EntryReader {
+export class EntryReader {
   private readonly cursor: ByteCursor;
   private readonly common = new Map<number, CommonEntry | undefined>();
 
@@ -74,10 +80,10 @@ class EntryReader {
     this.cursor = new ByteCursor(section.bytes);
   }
 
-  /** The frame description entry whose fields after its length begin at `at`. */
-  entry(at: number, end: number): FrameEntry | undefined {
+  /** The frame description entry that is there; `undefined` for one of another kind, or one that cannot be understood. */
+  entry(place: EntryPlace): FrameEntry | undefined {
     try {
-      return this.describe(at, end);
+      return this.describe(place);
     } catch (error) {
       // It says that it goes on beyond its section.
       if (error instanceof RangeError) return undefined;
@@ -85,7 +91,7 @@ class EntryReader {
     }
   }
 
-  private describe(at: number, end: number): FrameEntry | undefined {
+  private describe({ at, end }: EntryPlace): FrameEntry | undefined {
     const { cursor, section } = this;
     cursor.at = at;
     const id = cursor.u32();
@@ -98,7 +104,7 @@ class EntryReader {
     const size = this.pointer(common.encoding & FORMAT);
     if (start === undefined || size === undefined || size > 0xffff_ffffn) return undefined;
     if (common.hasAugmentation) cursor.raw(cursor.uleb());
-    return { common, start, size: Number(size), instructions: cursor.raw(end - cursor.at) };
+    return { common, start, size: Number(size), instructions: cursor.raw(end - cursor.at), at, end };
   }
 
   /** @param at where its length is */

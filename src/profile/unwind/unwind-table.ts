@@ -27,6 +27,8 @@ export const CfaFrom = {
   PLT: 3,
   /** In memory at RBP + offset: functions that have realigned their stack. */
   RBP_MEMORY: 4,
+  /** What is in memory at RSP, + offset. */
+  RSP_MEMORY: 5,
 } as const;
 
 /** How the caller's value of a register is found. */

@@ -76,13 +76,15 @@ export class Symbols {
    * @throws ImageError for a file that is not an x86 ELF or whose tables are damaged
    */
   static fromElf(image: Uint8Array): Symbols {
-    const elf = new Elf(image);
-    const sections = elf.sections();
-    const table =
-      sections.find(section => section.type === SHT_SYMTAB) ??
-      sections.find(section => section.type === SHT_DYNSYM);
+    const { elf, sections, table } = tablesOf(image);
     if (!table) return new Symbols([], () => undefined);
     return new Symbols(readTable(elf, sections, table), name => findByName(elf, sections, table, name));
+  }
+
+  /** The address of one symbol of an ELF file, without reading the others. @throws ImageError as `fromElf` */
+  static addressIn(image: Uint8Array, name: string): bigint | undefined {
+    const { elf, sections, table } = tablesOf(image);
+    return table && findByName(elf, sections, table, name);
   }
 
   /** The address of a symbol, a function's or a variable's. */
@@ -119,6 +121,22 @@ export class Symbols {
   }
 }
 
+interface Tables {
+  readonly elf: Elf;
+  readonly sections: readonly ElfSection[];
+  /** The table of all symbols, or that of the dynamic ones. */
+  readonly table: ElfSection | undefined;
+}
+
+function tablesOf(image: Uint8Array): Tables {
+  const elf = new Elf(image);
+  const sections = elf.sections();
+  const table =
+    sections.find(section => section.type === SHT_SYMTAB) ??
+    sections.find(section => section.type === SHT_DYNSYM);
+  return { elf, sections, table };
+}
+
 function readTable(elf: Elf, sections: readonly ElfSection[], table: ElfSection): Entry[] {
   const layout = elf.header.class === 64 ? ELF64_SYMBOL : ELF32_SYMBOL;
   const strings = sections[table.link] as ElfSection | undefined;
@@ -142,7 +160,9 @@ function findByName(
   name: string,
 ): bigint | undefined {
   const layout = elf.header.class === 64 ? ELF64_SYMBOL : ELF32_SYMBOL;
-  const strings = elf.sectionContents(sections[table.link]);
+  const section = sections[table.link] as ElfSection | undefined;
+  if (!section) throw new ImageError('the symbol table names no string table');
+  const strings = elf.sectionContents(section);
   const wanted = new TextEncoder().encode(`${name}\0`);
   const places = new Set<number>();
   for (let at = indexOf(strings, wanted, 0); at >= 0; at = indexOf(strings, wanted, at + 1)) places.add(at);
@@ -153,8 +173,8 @@ function findByName(
   for (let at = 0; at + layout.span <= symbols.size; at += layout.span) {
     // The name is the first field of both layouts.
     if (!places.has(view.getUint32(at, true))) continue;
-    const { value, section } = symbols.read<RawSymbol<bigint | number>>(layout, at, 'a symbol');
-    if (section !== 0) return BigInt(value);
+    const { value, section: defined } = symbols.read<RawSymbol<bigint | number>>(layout, at, 'a symbol');
+    if (defined !== 0) return BigInt(value);
   }
   return undefined;
 }

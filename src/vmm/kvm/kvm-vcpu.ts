@@ -6,7 +6,7 @@ import { Doorbell } from '../doorbell.js';
 import type { ExitObserver, ObservedExit } from '../exit-observer.js';
 import { offsetOf } from '../layout.js';
 import { DeadlineTimer, kickTarget } from '../../host/kick-signal.js';
-import { errno, mapShared, strerror, type Mapping } from '../../host/libc.js';
+import { errno, mapShared, setErrno, strerror, type Mapping } from '../../host/libc.js';
 import { describeExit } from './exit-failure.js';
 import { KvmError } from './kvm-error.js';
 import { exitIo, exitMmio, kvmRun, kvmRegs, kvmSyncRegs } from './structs.js';
@@ -238,9 +238,12 @@ class ObservedEntry implements Pick<VcpuAccess, 'enter'> {
   enter(): number {
     this.observer.entering();
     const entered = this.access.enter();
-    this.observer.left(
-      entered < 0 ? 'signal' : (OBSERVED[this.page.getUint32(EXIT_REASON, true)] ?? 'failure'),
-    );
+    if (entered < 0) {
+      // What the observer calls may leave another.
+      const error = errno();
+      this.observer.left('signal');
+      setErrno(error);
+    } else this.observer.left(OBSERVED[this.page.getUint32(EXIT_REASON, true)] ?? 'failure');
     return entered;
   }
 }

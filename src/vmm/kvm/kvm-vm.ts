@@ -9,7 +9,7 @@ import * as k from './constants.js';
 import { presentCpuid } from './cpuid.js';
 import { KvmError } from './kvm-error.js';
 import { KvmVcpu, type KvmVcpuHandle } from './kvm-vcpu.js';
-import { readStatistics } from './kvm-statistics.js';
+import { HaltedTime, readStatistics } from './kvm-statistics.js';
 import type { Kvm } from './kvm.js';
 import { FIRMWARE_MSRS } from './msrs.js';
 import * as structs from './structs.js';
@@ -98,6 +98,8 @@ export class KvmVm implements Vm {
   /** KVM's emulator is through with an instruction that writes when it exits; its fast path for OUT is not. */
   readonly writesMayAdvanceRip = true;
   readonly running = 0;
+  /** By vCPU, once somebody has asked; `null` where KVM does not say. */
+  private readonly haltedTimes: (HaltedTime | null | undefined)[] = [];
 
   observe(observer: ExitObserver | undefined): void {
     this.first.observe(observer);
@@ -130,6 +132,12 @@ export class KvmVm implements Vm {
     if (ioctlStruct(this.fd, k.KVM_SET_GSI_ROUTING, buffer) < 0) throw KvmError.ofCall('KVM_SET_GSI_ROUTING');
   }
 
+  haltedNs(vcpu: number): number {
+    let time = this.haltedTimes[vcpu];
+    if (time === undefined) this.haltedTimes[vcpu] = time = HaltedTime.of(this.handles[vcpu].fd) ?? null;
+    return time?.ns ?? 0;
+  }
+
   counters(): Record<string, number> {
     const counters: Record<string, number> = {};
     for (const { fd } of this.handles) {
@@ -142,6 +150,7 @@ export class KvmVm implements Vm {
 
   close(): void {
     this.first.close();
+    for (const time of this.haltedTimes) time?.close();
     this.closeDescriptors();
     this.kvm.close();
   }

@@ -7,7 +7,7 @@ import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { RecordingOptions } from '../../profile/recording-options.js';
 import { RecordMemory } from '../../profile/record-memory.js';
 import { Recording } from '../../profile/recording.js';
-import { readUnwindTable } from '../../profile/unwind/elf-unwind.js';
+import { readDebugData } from '../../profile/unwind/debug-data.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
@@ -176,7 +176,7 @@ export class Machine {
       consoles: consoleSetups,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
-      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording, parts.image) }),
+      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording, parts) }),
       ...(options.driverCheck && { driverCheck: options.driverCheck }),
       done: this.done[0].buffer,
     });
@@ -211,6 +211,7 @@ export class Machine {
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, {
       image: files.image,
+      debugFiles: files.debugFiles,
       accelerator,
       interrupt,
       memory,
@@ -614,15 +615,17 @@ export class Machine {
 function recordingSetup(
   { stacks = 'sampled', lossless = false, samplePeriod = 0 }: RecordingOptions,
   { buffer }: Recording,
-  kernel: Uint8Array,
+  { image, debugFiles }: MachineParts,
 ): RecordingSetup {
-  const unwind = stacks === 'none' ? undefined : readUnwindTable(kernel);
-  return { buffer, stacks, lossless, samplePeriod, ...(unwind && { unwind }) };
+  const walks = stacks !== 'none' || samplePeriod > 0;
+  const data = walks ? readDebugData(image, debugFiles) : { unwind: [] };
+  return { buffer, stacks, lossless, samplePeriod, ...data };
 }
 
 interface MachineParts {
   /** The kernel's file. */
   readonly image: Uint8Array;
+  readonly debugFiles: readonly Uint8Array[];
   readonly accelerator: AcceleratorChoice;
   readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;
@@ -673,15 +676,18 @@ interface BootFiles {
   readonly image: Uint8Array;
   readonly initrd?: BootModule;
   readonly modules: readonly BootModule[];
+  /** For recordings alone. */
+  readonly debugFiles: readonly Uint8Array[];
 }
 
 async function readBootFiles(host: Host, options: CheckedOptions): Promise<BootFiles> {
-  const [image, initrd, modules] = await Promise.all([
+  const [image, initrd, modules, debugFiles] = await Promise.all([
     readSource(host, options.kernel, 'kernel'),
     options.initrd === undefined ? undefined : readModule(host, options.initrd, 'initrd'),
     Promise.all((options.modules ?? []).map(module => readModule(host, module, 'module'))),
+    Promise.all((options.recording?.debugFiles ?? []).map(file => readSource(host, file, 'symbols'))),
   ]);
-  return { image, ...(initrd && { initrd }), modules };
+  return { image, ...(initrd && { initrd }), modules, debugFiles };
 }
 
 function readSource(host: Host, source: FileSource, what: string): Promise<Uint8Array> {

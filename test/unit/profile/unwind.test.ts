@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { elfFrameEntries, readUnwindTable } from '../../../src/profile/unwind/elf-unwind.js';
+import { elfFrameEntries, readUnwindData } from '../../../src/profile/unwind/elf-unwind.js';
+import type { FrameIndex } from '../../../src/profile/unwind/frame-index.js';
 import { frameRows, type FrameRow, type RegisterRule } from '../../../src/profile/unwind/frame-rows.js';
-import { findRow, Row, ROW_WORDS } from '../../../src/profile/unwind/unwind-table.js';
+import { unwindRules } from '../../../src/profile/unwind/unwind-rules.js';
+import { Row, ROW_WORDS } from '../../../src/profile/unwind/unwind-table.js';
 
 /** Registers of x86-64 by their numbers (System V ABI, 3.6.2), and the return address. */
 const NAMES = ['rax', 'rdx', 'rcx', 'rbx', 'rsi', 'rdi', 'rbp', 'rsp',
@@ -117,34 +119,38 @@ describe('call frame information', () => {
 
   test('is found for each address of the code, and for none outside of it', () => {
     const image = readFileSync(GUEST);
-    const table = readUnwindTable(image)!;
+    const [data] = readUnwindData(image);
+    const rules = unwindRules(data);
     const entries = [...elfFrameEntries(image)];
     for (const entry of entries) {
       const rows = frameRows(entry);
       for (let at = 0; at < entry.size; at++) {
         const row = rows.findLast(candidate => candidate.at <= at)!;
-        const found = findRow(table, entry.start + BigInt(at));
-        expect(table.rows[found + Row.CFA]).toBe(row.cfa?.kind === 'register' ? row.cfa.offset : 0);
+        const found = rules.find(entry.start + BigInt(at));
+        expect(rules.rows[found + Row.CFA]).toBe(row.cfa?.kind === 'register' ? row.cfa.offset : 0);
       }
     }
+    const covered = (address: bigint): boolean =>
+      entries.some(({ start, size }) => address >= start && address < start + BigInt(size));
     const [first] = entries.map(({ start }) => start).sort((a, b) => (a < b ? -1 : 1));
-    expect(findRow(table, first - 1n)).toBeLessThan(0);
-    const last = table.rows.length - ROW_WORDS;
-    expect(findRow(table, first + (1n << 31n))).toBe(last);
-    expect(table.rows[last + Row.RULES]).toBe(0);
+    for (const address of [first - 1n, first + (1n << 31n), first + (1n << 40n), 0n]) {
+      expect(covered(address)).toBe(false);
+      expect(rules.find(address)).toBe(-1);
+    }
+    for (let i = 0n; i < 0x4000n; i++) expect(rules.find(first + i) >= 0, String(i)).toBe(covered(first + i));
   });
 
   test('without section headers is found by the program header', () => {
     const path = libc === undefined ? process.execPath : realpathSync(libc);
     const image = Uint8Array.from(readFileSync(path));
-    const whole = readUnwindTable(image)!;
+    const [whole] = readUnwindData(image) as FrameIndex[];
     // e_shoff, e_shnum and e_shstrndx (System V ABI, chapter 4).
     const header = new DataView(image.buffer);
     header.setBigUint64(0x28, 0n, true);
     header.setUint32(0x3c, 0, true);
-    const stripped = readUnwindTable(image)!;
+    const [stripped] = readUnwindData(image) as FrameIndex[];
     expect(stripped.base).toBe(whole.base);
-    expect(Buffer.compare(Buffer.from(stripped.rows.buffer), Buffer.from(whole.rows.buffer))).toBe(0);
+    expect(Buffer.compare(Buffer.from(stripped.entries.buffer), Buffer.from(whole.entries.buffer))).toBe(0);
   });
 
   test('that is damaged anywhere gives some rows, or none, and no error', () => {
@@ -156,13 +162,15 @@ describe('call frame information', () => {
       for (const byte of [0, 0xff]) {
         const damaged = image.slice();
         damaged[at + offset] = byte;
-        const table = readUnwindTable(damaged);
-        if (!table) continue;
+        const [data] = readUnwindData(damaged) as (FrameIndex | undefined)[];
+        if (!data) continue;
         tables++;
+        const rules = unwindRules(data);
         // Wherever it is searched, what is found is a row of it.
-        const found = Array.from({ length: 16 }, (_, i) => findRow(table, start + BigInt(i) * 0x21n));
-        const rows = found.filter(row => row >= 0);
-        expect(rows.every(row => row % ROW_WORDS === 0 && row < table.rows.length)).toBe(true);
+        for (let i = 0; i < 16; i++) {
+          const row = rules.find(start + BigInt(i) * 0x21n);
+          expect(row < 0 || (row % ROW_WORDS === 0 && row < rules.rows.length)).toBe(true);
+        }
       }
     }
     expect(tables).toBeGreaterThan(0);
