@@ -4,7 +4,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { HarnessError } from './kvm-in-qemu/errors.js';
 import { REPOSITORY } from './kvm-in-qemu/repository.js';
@@ -83,12 +82,18 @@ async function writeAndKill({ guest, disk, round, first, files, delay }) {
   let last = '';
   machine.stderr.on('data', data => (last += String(data)));
   const ended = new Promise(resolve => machine.once('exit', (_status, signal) => resolve(signal)));
-  for await (const line of createInterface({ input: machine.stdout })) {
-    last = `${last}\n${line}`.slice(-4000);
-    const match = /^disk-writer: synced (\d+) (\S+)\r?$/.exec(line);
-    if (!match) continue;
-    synced.push({ name: match[2], record: Number(match[1]) });
-    if (synced.length === files) setTimeout(() => machine.kill('SIGKILL'), delay);
+  let unfinished = '';
+  for await (const text of machine.stdout.setEncoding('latin1')) {
+    last = `${last}${text}`.slice(-4000);
+    // The kill may cut the last line short.
+    const lines = `${unfinished}${text}`.split('\n');
+    unfinished = lines.pop() ?? '';
+    for (const line of lines) {
+      const match = /^disk-writer: synced (\d+) (\S+)\r?$/.exec(line);
+      if (!match) continue;
+      synced.push({ name: match[2], record: Number(match[1]) });
+      if (synced.length === files) setTimeout(() => machine.kill('SIGKILL'), delay);
+    }
   }
   if ((await ended) !== 'SIGKILL') throw new Error(`tsvmm ended by itself:\n${last}`);
   return synced;
