@@ -202,10 +202,17 @@ describe.runIf((ACCELERATORS as readonly string[]).includes('wasm'))('the log of
 });
 
 onEachAccelerator('call stacks of code without frame pointers', accel => {
-  test('are those that call frame information tells', async () => {
-    const kernel = guestPath('frames.elf');
-    const { machine } = await record(accel, { kernel, recording: { stacks: 'all' } });
-    const functions = Symbols.fromElf(readFileSync(kernel));
+  const path = guestPath('frames.elf');
+  const whole = readFileSync(path);
+  /** Without the name of the section nothing finds it. */
+  const bare = Buffer.from(whole.toString('latin1').replace('.eh_frame\0', '.nothing\0'), 'latin1');
+
+  test.each([
+    ['the kernel tells', whole, []],
+    ['a debug file tells', bare, [path]],
+  ])('are those that call frame information of %s', async (_name, kernel, debugFiles) => {
+    const { machine } = await record(accel, { kernel, recording: { stacks: 'all', debugFiles } });
+    const functions = Symbols.fromElf(whole);
     const recording = machine.recording!;
     const { points, stacks } = recording;
     const counts = new Map<string, number>();
@@ -253,5 +260,28 @@ onEachAccelerator('exits of several vCPUs', accel => {
     const shares = clocks.map(ns => ns / 1e6 / result.elapsedMs);
     expect(Math.min(...shares), shares.join(', ')).toBeGreaterThan(0.98);
     expect(Math.max(...shares), shares.join(', ')).toBeLessThan(1.02);
+  });
+});
+
+onEachAccelerator('sleep of a guest', accel => {
+  test('is idle time, not time in the guest', async ({ skip }) => {
+    await using machine = await createMachine({
+      kernel: guestPath('idle.elf'),
+      accel,
+      recording: {},
+      timeoutMs: 1500,
+    });
+    const result = await machine.run();
+    expect(result.reason).toBe('timeout');
+    if (accel === 'kvm' && result.counters?.['KVM halt_wait_ns'] === undefined)
+      return skip('this KVM does not tell how long vCPUs are halted');
+    const recording = machine.recording!;
+    const totals = recording.totals();
+    const sum = (of: (i: number) => number): number => totals.reduce((ns, _, i) => ns + of(i), 0);
+    const idle = sum(i => (recording.points[i].site.reason === 'idle' ? totals[i].hostNs : 0));
+    const guest = sum(i => totals[i].guestNs);
+    // It does nothing else from its first check on.
+    expect(idle).toBeGreaterThan(guest);
+    expect(sum(i => totals[i].guestNs + totals[i].hostNs) / 1e6 / result.elapsedMs).toBeCloseTo(1, 1);
   });
 });

@@ -1,6 +1,7 @@
 import { SYSTEM_CALL_ENTRY } from '../symbols/linux-kaslr.js';
 import { readSymbolFile } from '../symbols/symbol-file.js';
 import { ImageError } from '../../errors.js';
+import { ET_DYN } from '../../vmm/boot/elf-layout.js';
 import { Elf, isElf } from '../../vmm/boot/elf.js';
 import { readUnwindData } from './elf-unwind.js';
 import type { UnwindData } from './unwind-rules.js';
@@ -22,11 +23,11 @@ export function readDebugData(kernel: Uint8Array, files: readonly Uint8Array[]):
   };
 }
 
-/** A shared object is linked to begin at 0: where it is loaded is not known here. */
+/** Where a shared object is loaded is not known here. */
 function isLinkedInPlace(file: Uint8Array): boolean {
   if (!isElf(file)) return true;
   try {
-    return new Elf(file).loadable.every(({ vaddr }) => vaddr !== 0n);
+    return new Elf(file).header.type !== ET_DYN;
   } catch (error) {
     if (error instanceof ImageError) return false;
     throw error;
