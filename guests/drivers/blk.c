@@ -49,6 +49,39 @@ static bool clear_ranges(struct driver *driver, uint32_t type, unsigned count)
   return request(driver, type, 0, ranges, length);
 }
 
+static void read_capacity(struct driver *driver)
+{
+  if (!broken("5.2.6.1/capacity-again"))
+    config_read64(driver, 0);
+}
+
+// A request in each of two queues, whose ends the interrupt handler sees.
+static bool use_both_queues(struct driver *driver)
+{
+  static struct header headers[2];
+  static volatile uint8_t statuses[2];
+  driver->handled = 2;
+  for (unsigned index = 0; index < 2; index++) {
+    struct buffer buffers[] = {{&headers[index], sizeof headers[index], false},
+                               {data + SECTOR * index, SECTOR, true},
+                               {&statuses[index], 1, true}};
+    queue_expose(driver, &driver->queue[index], buffers, 3);
+  }
+  wait_ms(20);
+  driver->handled = 0;
+  return driver->served == 3;
+}
+
+static bool reads_as_zeroes(struct driver *driver)
+{
+  if (!request(driver, IN, 0, data, SECTOR))
+    return false;
+  for (unsigned i = 0; i < SECTOR; i++)
+    if (data[i] != 0)
+      return false;
+  return true;
+}
+
 bool drive_blk(struct driver *driver)
 {
   driver_queue(driver, 0);
@@ -60,7 +93,13 @@ bool drive_blk(struct driver *driver)
     config_read32(driver, 8);
   if (driver->offered & F_CONFIG_WCE)
     config_read8(driver, 32);
+  if (task("both-queues"))
+    driver_queue(driver, 1);
   driver_ready(driver);
+  if (task("both-queues"))
+    return use_both_queues(driver);
+  if (task("follow"))
+    driver_follow_config(driver, read_capacity);
   uint64_t last = broken("5.2.6.1/within-capacity") ? capacity : capacity - 1;
   if (!request(driver, IN, last, data, SECTOR))
     return false;
@@ -79,6 +118,8 @@ bool drive_blk(struct driver *driver)
       return false;
   }
   if (driver->features & F_DISCARD && !clear_ranges(driver, DISCARD, broken("5.2.6.1/discard-ranges") ? RANGES : 2))
+    return false;
+  if (broken("5.2.6.1/discarded") && !reads_as_zeroes(driver))
     return false;
   if (driver->features & F_WRITE_ZEROES)
     return clear_ranges(driver, WRITE_ZEROES, broken("5.2.6.1/zeroes-ranges") ? RANGES : 2);

@@ -6,6 +6,9 @@
 
 #define MMIO_BASE 0xFEB00000u
 #define PCI_WINDOW 5
+#define PCI_VENDOR_DATA 9
+#define GONE 0xFF
+#define CHANGE_LOOKS 20
 #define NO_VECTOR 0xFFFF
 
 static uint8_t queue_memory[MAX_QUEUES][3 * 4096] __attribute__((aligned(4096)));
@@ -33,9 +36,11 @@ static bool find_mmio(struct driver *driver, unsigned type)
     mmio_read32(MMIO_BASE + MMIO_VENDOR_ID);
   if (broken("4.2.3.1.1/magic-first"))
     mmio_read32(MMIO_BASE + MMIO_DEVICE_ID);
-  if (mmio_read32(MMIO_BASE) != 0x74726976 || mmio_read32(MMIO_BASE + MMIO_VERSION) != 2)
+  if (mmio_read32(MMIO_BASE) != 0x74726976 && !broken("4.2.2.2/magic"))
     return false;
-  return mmio_read32(MMIO_BASE + MMIO_DEVICE_ID) == type;
+  if (mmio_read32(MMIO_BASE + MMIO_VERSION) != 2 && !broken("4.2.2.2/version"))
+    return false;
+  return mmio_read32(MMIO_BASE + MMIO_DEVICE_ID) == type || broken("4.2.2.2/device-0");
 }
 
 // Reaches the status by the window in configuration space, as a driver without memory accesses would.
@@ -56,6 +61,8 @@ static bool refuses_function(unsigned slot)
 {
   if (broken("4.1.2.1/match-modern") && pci_read16(slot, PCI_DEVICE_ID) >= 0x1040)
     return true;
+  if (broken("4.1.2.1/match-transitional") && pci_read16(slot, PCI_DEVICE_ID) < 0x1040)
+    return true;
   return broken("4.1.2.1/any-revision") && pci_read8(slot, PCI_REVISION) > 1;
 }
 
@@ -68,6 +75,15 @@ static bool refuses_capability(unsigned slot, uint8_t at)
   if (broken("4.1.4.1/long-capability") && length != 16 && length != 20)
     return true;
   return broken("4.1.4.1/reserved-type") && (type == 0 || type > 9);
+}
+
+// Data of a vendor's own: another's tell a driver nothing.
+static void look_at_vendor_data(unsigned slot, uint8_t at)
+{
+  if (broken("4.1.4.8.2/vendor-id"))
+    pci_read32(slot, at + 8u);
+  else
+    pci_read16(slot, at + 4u);
 }
 
 static bool find_pci(struct driver *driver, unsigned type)
@@ -88,8 +104,11 @@ static bool find_pci(struct driver *driver, unsigned type)
     if (refuses_capability(slot, at))
       return false;
     uint8_t kind = pci_read8(slot, at + 3u);
+    if (kind == PCI_VENDOR_DATA)
+      look_at_vendor_data(slot, at);
     bool usable = pci_read8(slot, at + 4u) < 6 || kind == PCI_WINDOW || broken("4.1.4.1/reserved-bar");
-    if (kind >= 1 && kind <= PCI_WINDOW && capability[kind] == 0 && usable)
+    bool first = capability[kind <= PCI_WINDOW ? kind : 0] == 0 || broken("4.1.4.1/first-instance");
+    if (kind >= 1 && kind <= PCI_WINDOW && first && usable)
       capability[kind] = at;
   }
   uintptr_t *places[] = {0, &driver->common, &driver->notify, &driver->isr, &driver->config};
@@ -103,7 +122,7 @@ static bool find_pci(struct driver *driver, unsigned type)
   if (broken("4.1.4.1/capability-read-only"))
     pci_write32(slot, capability[1] + 8u, 0);
   try_window(driver, capability[PCI_WINDOW], capability[1]);
-  driver->msix = pci_enable_msix(slot, 0, 0x50);
+  driver->msix = pci_enable_msix(slot, 0, DRIVER_VECTOR);
   if (!driver->msix && (broken("4.1.5.1.2.2/any-table-size") || broken("4.1.5.4.2/shared-interrupt")))
     return false;
   if (broken("4.1.4.5.2/no-isr-with-msix"))
@@ -177,13 +196,23 @@ static uint64_t choose_features(struct driver *driver, uint64_t wanted)
     features |= F_RESERVED;
   if (broken("6.1/no-sr-iov"))
     features |= F_SR_IOV;
-  if (broken("6.1/version-1"))
-    features &= ~F_VERSION_1;
+  const struct {
+    const char *clause;
+    uint64_t feature;
+  } refused[] = {{"6.1/version-1", F_VERSION_1},
+                 {"6.1/access-platform", F_ACCESS_PLATFORM},
+                 {"6.1/order-platform", F_ORDER_PLATFORM},
+                 {"6.1/notif-config-data", F_NOTIF_CONFIG_DATA},
+                 {"5.2.6.1/read-only", F_BLK_RO}};
+  for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    if (broken(refused[i].clause))
+      features &= ~refused[i].feature;
   return features;
 }
 
 bool driver_begin(struct driver *driver, uint64_t wanted)
 {
+  driver->wanted = wanted;
   driver_reset(driver);
   break_accesses(driver);
   unsigned status = 0;
@@ -220,8 +249,21 @@ void driver_reset(struct driver *driver)
   write_status(driver, 0);
   if (broken("2.4.2/reset-complete") || broken("4.1.4.3.2/waits-for-reset"))
     return;
-  while (read_status(driver) != 0)
-    ;
+  for (;;) {
+    uint8_t status = read_status(driver);
+    if (status == 0 || status == GONE)
+      return;
+  }
+}
+
+bool driver_needs_reset(struct driver *driver)
+{
+  return (read_status(driver) & STATUS_NEEDS_RESET) != 0;
+}
+
+bool driver_gone(struct driver *driver)
+{
+  return read_status(driver) == GONE;
 }
 
 void driver_ready(struct driver *driver)
@@ -329,6 +371,14 @@ void driver_queue_reset(struct driver *driver, unsigned index)
     mmio_write32(select, index);
   else
     mmio_write16(select, (uint16_t)index);
+  if (driver->mmio && driver->features & F_RING_RESET) {
+    mmio_write32(driver->common + MMIO_QUEUE_RESET, 1);
+    if (!broken("4.2.2.2/waits-for-queue-reset"))
+      while (mmio_read32(driver->common + MMIO_QUEUE_RESET) != 0)
+        ;
+    driver_queue(driver, index);
+    return;
+  }
   if (driver->mmio) {
     // Without the feature a queue is taken back by QueueReady, read back (4.2.2.2).
     mmio_write32(driver->common + MMIO_QUEUE_READY, 0);
@@ -362,7 +412,7 @@ uint32_t config_read32(struct driver *driver, unsigned offset)
   return mmio_read32(driver->config + offset);
 }
 
-static uint32_t generation(struct driver *driver)
+uint32_t config_generation(struct driver *driver)
 {
   return driver->mmio ? mmio_read32(driver->common + MMIO_GENERATION)
                       : mmio_read8(driver->common + COMMON_GENERATION);
@@ -373,9 +423,9 @@ uint64_t config_read64(struct driver *driver, unsigned offset)
   if (broken("2.5.1/generation"))
     return config_read32(driver, offset) | (uint64_t)config_read32(driver, offset + 4) << 32;
   for (;;) {
-    uint32_t before = generation(driver);
+    uint32_t before = config_generation(driver);
     uint64_t value = config_read32(driver, offset) | (uint64_t)config_read32(driver, offset + 4) << 32;
-    if (generation(driver) == before)
+    if (config_generation(driver) == before)
       return value;
   }
 }
@@ -383,4 +433,17 @@ uint64_t config_read64(struct driver *driver, unsigned offset)
 void config_write8(struct driver *driver, unsigned offset, uint8_t value)
 {
   mmio_write8(driver->config + offset, value);
+}
+
+void driver_follow_config(struct driver *driver, void (*again)(struct driver *driver))
+{
+  uint32_t known = config_generation(driver);
+  for (unsigned i = 0; i < CHANGE_LOOKS; i++) {
+    wait_ms(100);
+    uint32_t now = config_generation(driver);
+    if (now == known)
+      continue;
+    known = now;
+    again(driver);
+  }
 }

@@ -1,28 +1,46 @@
-// Drives one virtio device by all the rules, or breaks one: device=rng|blk|console|net want=FEATURES transport=mmio
-// strict=1 break=SECTION/WORD. What the device's checks make of that is not its affair: it only says that it has come to its end.
+// Drives one virtio device by all the rules, or breaks one: device=rng|blk|console|net|chips want=FEATURES transport=mmio
+// task=WORD interrupts=1 rounds=NUMBER strict=1 break=SECTION/WORD. What the device's checks make of that is not its affair: it only says that it has come to its end.
 #include "drivers/driver.h"
 
 #include "lib/args.h"
 #include "lib/boot.h"
 #include "lib/check.h"
+#include "lib/serial.h"
 #include "lib/virtio.h"
 
 const char guest_name[] = "drivers";
 
-static struct text to_break;
+static const char *command_line;
+static struct text to_break, to_do;
 
 bool broken(const char *clause)
 {
   return to_break.length > 0 && text_is(to_break, clause);
 }
 
+bool task(const char *word)
+{
+  return to_do.length > 0 && text_is(to_do, word);
+}
+
+uint64_t number(const char *key, uint64_t otherwise)
+{
+  return option_number(command_line, key, otherwise);
+}
+
 void kmain(const struct boot_info *boot)
 {
-  const char *line = boot->command_line;
+  serial_init();
+  const char *line = command_line = boot->command_line;
   static struct driver driver;
   struct text device = {"", 0}, transport;
   option(line, "break", &to_break);
+  option(line, "task", &to_do);
   option(line, "device", &device);
+  if (text_is(device, "chips")) {
+    check("served", drive_chips());
+    finish();
+  }
   driver.mmio = option(line, "transport", &transport) && text_is(transport, "mmio");
   unsigned type = text_is(device, "blk")       ? VIRTIO_BLOCK
                   : text_is(device, "net")     ? VIRTIO_NET
@@ -32,6 +50,8 @@ void kmain(const struct boot_info *boot)
   check("found", found);
   if (!found)
     finish();
+  if (number("interrupts", 0))
+    driver_interrupts(&driver);
   bool agreed = driver_begin(&driver, option_number(line, "want", 0));
   note_dec("agreed", agreed);
   bool done = agreed && (type == VIRTIO_BLOCK     ? drive_blk(&driver)
@@ -39,7 +59,9 @@ void kmain(const struct boot_info *boot)
                          : type == VIRTIO_CONSOLE ? drive_console(&driver)
                                                   : drive_rng(&driver));
   note_dec("done", done);
+  note_dec("lost", driver.lost);
   driver_reset(&driver);
+  done = done && !driver.lost;
   check("served", done || option_number(line, "strict", 0) == 0);
   finish();
 }

@@ -19,6 +19,7 @@
 #define CTRL_GUEST_OFFLOADS (1ull << 2)
 #define HOST_USO (1ull << 56)
 #define HDRLEN (1ull << 59)
+#define SPEED_DUPLEX (1ull << 63)
 
 #define HEADER 12
 #define ETHERNET 14
@@ -34,6 +35,15 @@
 #define ECN 0x80
 #define MAX_FRAME 4096
 #define RECEIVE_BUFFERS 4
+#define KNOWN_FLAGS 7
+#define SPEED 12
+#define DUPLEX 16
+#define MAX_SPEED 0x7FFFFFFFu
+#define ANNOUNCE 2
+#define ARP 28
+#define ICMP 1
+#define ECHO_REQUEST 8
+#define LOOKS 40
 
 struct net_header {
   uint8_t flags, gso_type;
@@ -46,6 +56,8 @@ static struct {
 } packet;
 static uint8_t receive[2 * RECEIVE_BUFFERS][65562];
 static uint8_t mac[6];
+static const uint8_t peer[6] = {0x52, 0x55, 10, 0, 2, 2};
+static unsigned taken; // receive buffers that have come back
 static uint8_t command[64];
 static volatile uint8_t answer;
 
@@ -69,7 +81,10 @@ static unsigned make_frame(bool tcp, unsigned payload)
 {
   uint8_t *frame = packet.frame;
   memset(&packet, 0, sizeof packet);
-  memset(frame, 0xFF, 6);
+  if (task("answer"))
+    memcpy(frame, peer, 6);
+  else
+    memset(frame, 0xFF, 6);
   memcpy(frame + 6, mac, 6);
   bool foreign = broken("5.1.4.2/uses-mac") || broken("5.1.9.5.2.2/mac-set");
   frame[11] ^= foreign ? 0x55 : 0;
@@ -186,6 +201,78 @@ static void fill_receive_queue(struct driver *driver, unsigned pair)
   queue_expose(driver, queue, list, 3);
 }
 
+static void read_speed(struct driver *driver)
+{
+  if (broken("5.1.4.2/speed-again"))
+    return;
+  config_read32(driver, SPEED);
+  config_read8(driver, DUPLEX);
+}
+
+// The next frame that comes, with its header; null when none comes for two seconds. Its length is `*length`.
+static const uint8_t *next_frame(struct driver *driver, const struct net_header **header, unsigned *length)
+{
+  for (unsigned i = 0; i < LOOKS; i++) {
+    if (!queue_take(driver, &driver->queue[0])) {
+      wait_ms(50);
+      continue;
+    }
+    const uint8_t *buffer = receive[taken++];
+    *header = (const struct net_header *)buffer;
+    *length = driver->queue[0].length - HEADER;
+    return buffer + HEADER;
+  }
+  return 0;
+}
+
+// Takes a frame whose header says more than it means.
+static bool receive_frame(struct driver *driver)
+{
+  const struct net_header *header;
+  unsigned length;
+  const uint8_t *frame = next_frame(driver, &header, &length);
+  if (frame == 0)
+    return false;
+  if (broken("5.1.9.4.1/unknown-flags") && header->flags & ~KNOWN_FLAGS)
+    return false;
+  if (broken("5.1.9.4.1/csum-fields") && header->csum_start + header->csum_offset + 2u > length)
+    return false;
+  if (broken("5.1.9.4.1/hdr-len-untrusted") && header->hdr_len > length)
+    return false;
+  return length >= ETHERNET + ARP && frame[ETHERNET - 2] == 8 && frame[ETHERNET - 1] == 6;
+}
+
+// Answers echo requests whose checksum is right.
+static bool answer_requests(struct driver *driver)
+{
+  while (taken < RECEIVE_BUFFERS) {
+    const struct net_header *header;
+    unsigned length;
+    const uint8_t *frame = next_frame(driver, &header, &length);
+    if (frame == 0 || length > MAX_FRAME)
+      return false;
+    const uint8_t *ip = frame + ETHERNET, *message = ip + IPV4;
+    unsigned size = length - ETHERNET - IPV4;
+    if (ip[9] != ICMP || message[0] != ECHO_REQUEST)
+      continue;
+    if (sum(message, size, 0) != 0xFFFF && !broken("5.1.9.4.1/csum-untrusted"))
+      continue;
+    memset(&packet, 0, sizeof packet);
+    uint8_t *answered = packet.frame, *echo = answered + ETHERNET + IPV4;
+    memcpy(answered, frame, length);
+    memcpy(answered, frame + 6, 6);
+    memcpy(answered + 6, mac, 6);
+    memcpy(answered + ETHERNET + 12, ip + 16, 4);
+    memcpy(answered + ETHERNET + 16, ip + 12, 4);
+    echo[0] = 0;
+    put16(echo + 2, 0);
+    put16(echo + 2, ~sum(echo, size, 0) & 0xFFFF);
+    if (!transmit(driver, 0, length))
+      return false;
+  }
+  return true;
+}
+
 // Changes a buffer that waits in the receive queue.
 static void meddle(struct driver *driver)
 {
@@ -199,6 +286,30 @@ static bool control(struct driver *driver, unsigned class, unsigned code, const 
   memcpy(command + 2, data, length);
   const struct buffer buffers[] = {{command, 2 + length, false}, {&answer, 1, true}};
   return queue_request(driver, &driver->queue[driver->features & MQ ? 4 : 2], buffers, 2);
+}
+
+// Tells the network where it is, as the device asks for it.
+static bool announce(struct driver *driver)
+{
+  for (unsigned i = 0; i < LOOKS && !(config_read16(driver, 6) & ANNOUNCE); i++)
+    wait_ms(50);
+  if (!(config_read16(driver, 6) & ANNOUNCE))
+    return false;
+  memset(&packet, 0, sizeof packet);
+  uint8_t *frame = packet.frame;
+  memset(frame, 0xFF, 6);
+  memcpy(frame + 6, mac, 6);
+  put16(frame + 12, 0x0806);
+  memcpy(frame + ETHERNET, (const uint8_t[]){0, 1, 8, 0, 6, 4, 0, 1}, 8);
+  memcpy(frame + ETHERNET + 8, mac, 6);
+  memcpy(frame + ETHERNET + 14, (const uint8_t[]){10, 0, 2, 15}, 4);
+  memcpy(frame + ETHERNET + 24, (const uint8_t[]){10, 0, 2, 15}, 4);
+  if (!broken("5.1.9.5.4.1/announces") && !transmit(driver, 0, 60))
+    return false;
+  if (!broken("5.1.9.5.4.1/announce-ack") && !control(driver, 3, 0, 0, 0))
+    return false;
+  wait_ms(1500);
+  return true;
 }
 
 static bool use_pairs(struct driver *driver)
@@ -248,6 +359,12 @@ bool drive_net(struct driver *driver)
     mac[0] = 0;
   if (driver->features & STATUS && !broken("5.1.4.2/link-status"))
     config_read16(driver, 6);
+  if (driver->features & SPEED_DUPLEX) {
+    uint32_t speed = config_read32(driver, SPEED);
+    config_read8(driver, DUPLEX);
+    if (broken("5.1.4.2/speed") && speed > MAX_SPEED)
+      return false;
+  }
   if (broken("5.1.4.2/config-read-only"))
     config_write8(driver, 0, 2);
   driver_ready(driver);
@@ -261,6 +378,14 @@ bool drive_net(struct driver *driver)
   for (unsigned i = 0; i < 3; i++)
     if (!send_datagram(driver, 0, broken("5.1.4.2/mtu-send") ? 2000 : 100))
       return false;
+  if (task("receive"))
+    return receive_frame(driver);
+  if (task("answer"))
+    return answer_requests(driver);
+  if (task("announce"))
+    return announce(driver);
+  if (task("follow"))
+    driver_follow_config(driver, read_speed);
   bool segments = (driver->features & (HOST_TSO4 | HOST_TSO6 | HOST_USO)) != 0 || segment_type() != TCPV4;
   if ((segments || broken("5.1.9.2.1/tso4")) && driver->features & CSUM && !send_segment(driver))
     return false;

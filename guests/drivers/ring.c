@@ -12,6 +12,7 @@
 #define PM_TIMER 0x608
 #define PM_TICKS_A_MS 3580
 #define POLLS 200000
+#define KNOWN_INTERRUPTS 3u
 
 struct descriptor {
   uint64_t address;
@@ -219,7 +220,7 @@ static bool used(const struct queue *queue, bool packed)
   return ((flags & AVAIL) != 0) == queue->used_wrap && ((flags & USED) != 0) == queue->used_wrap;
 }
 
-static bool take_used(struct driver *driver, struct queue *queue)
+bool queue_take(struct driver *driver, struct queue *queue)
 {
   bool packed = is_packed(driver);
   if (!used(queue, packed))
@@ -238,25 +239,30 @@ static bool take_used(struct driver *driver, struct queue *queue)
   return true;
 }
 
-// What an interrupt handler would do, if there was one.
-static void acknowledge(struct driver *driver)
+// What an interrupt handler does, or would do if there was one.
+void driver_acknowledge(struct driver *driver)
 {
   if (!driver->mmio || broken("4.2.3.4.1/acknowledges-after"))
     return;
   uint32_t status = broken("4.2.3.4.1/reads-status") ? 1 : mmio_read32(driver->common + MMIO_INTERRUPT_STATUS);
+  if (broken("4.2.2.2/undefined-bits") && status & ~KNOWN_INTERRUPTS)
+    driver->lost = true;
+  status &= KNOWN_INTERRUPTS;
   if (status != 0)
     mmio_write32(driver->common + MMIO_INTERRUPT_ACK, broken("4.2.2.2/acknowledges") ? status | 0x80 : status);
 }
 
 bool queue_request(struct driver *driver, struct queue *queue, const struct buffer *buffers, unsigned count)
 {
+  driver->waiting = true;
   queue_expose(driver, queue, buffers, count);
   for (unsigned i = 0; i < POLLS; i++) {
-    if (!take_used(driver, queue)) {
+    if (!queue_take(driver, queue)) {
       __asm__ volatile("pause");
       continue;
     }
-    acknowledge(driver);
+    driver->waiting = false;
+    driver_acknowledge(driver);
     return true;
   }
   return false;

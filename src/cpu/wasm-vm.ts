@@ -1,5 +1,12 @@
 import type { AccessSize } from '../vmm/device.js';
-import type { ExitHandlers, StopReason, VcpuFailure, Vm, VmOptions } from '../vmm/accelerator.js';
+import type {
+  ApicObserver,
+  ExitHandlers,
+  StopReason,
+  VcpuFailure,
+  Vm,
+  VmOptions,
+} from '../vmm/accelerator.js';
 import { Doorbell } from '../vmm/doorbell.js';
 import { ObservedHandlers, type ExitObserver } from '../vmm/exit-observer.js';
 import { Core, CoreStop } from './core-exports.js';
@@ -170,6 +177,10 @@ export class WasmVm implements Vm {
   }
 
   readonly writesMayAdvanceRip = false;
+
+  watchApics(observer: ApicObserver): void {
+    for (const apic of this.apics) apic.observer = observer;
+  }
 
   signalMsi(address: number, data: number): void {
     this.bus.signalMsi(address, data);

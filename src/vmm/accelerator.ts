@@ -75,6 +75,20 @@ export interface MsiMessage {
   readonly data: number;
 }
 
+/** A local APIC, as far as those who watch it want to know. */
+export interface ObservedApic {
+  /** An interrupt is in service. */
+  readonly inService: boolean;
+  /** There is a register at `offset` of the xAPIC page, in the mode in which the APIC is. */
+  exists(offset: number): boolean;
+}
+
+/** Hears of each access of a guest to a local APIC's registers: of writes before they count. Offsets are xAPIC's in x2APIC mode too. */
+export interface ApicObserver {
+  read(apic: ObservedApic, offset: number, value: number): void;
+  write(apic: ObservedApic, offset: number, value: number): void;
+}
+
 /** The accelerator's side of one machine. */
 export interface Vm {
   /** Where exits go. May be exchanged while all vCPUs are outside the guest: this is how probes cost nothing when absent. */
@@ -101,6 +115,8 @@ export interface Vm {
   readonly running: number;
   /** Tells `observer` when this thread enters and leaves the guest, from now on or, for `undefined`, no more. Not during `run`. */
   observe(observer: ExitObserver | undefined): void;
+  /** Tells `observer` of accesses to local APICs; absent where they are not this process's own. */
+  watchApics?(observer: ApicObserver): void;
   /** Exits served by `run()` since the start. */
   readonly exits: number;
   /** Instructions that all vCPUs have finished; `undefined` where the accelerator does not count. */

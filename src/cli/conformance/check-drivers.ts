@@ -1,7 +1,6 @@
 import type { DriverFindings } from '../../conformance/driver/driver-watch.js';
-import { driverReport, type DriverRun } from '../../conformance/driver/driver-report.js';
-import { variantOf } from '../../conformance/driver/variants/index.js';
-import { VIRTIO_CLAUSES } from '../../conformance/clauses/virtio/index.js';
+import { driverReport, driverRun, type DriverRun } from '../../conformance/driver/driver-report.js';
+import { DRIVER_CLAUSES } from '../../conformance/clauses/driver-clauses.js';
 import { loadDemangler } from '../../host/demangle.js';
 import { nodeHost } from '../../host/node-host.js';
 import { openKernelSymbols, openSymbolFile } from '../../host/symbol-files.js';
@@ -9,7 +8,6 @@ import { loadedImages } from '../../profile/symbols/loaded-images.js';
 import type { SymbolFile } from '../../profile/symbols/symbol-file.js';
 import { Symbolizer } from '../../profile/symbols/symbolizer.js';
 import { Machine } from '../../vmm/machine/machine.js';
-import type { RunResult } from '../../vmm/run-result.js';
 import { Interruption } from '../interruption.js';
 import { tell } from '../report-error.js';
 import type { planMachine } from '../run.js';
@@ -28,17 +26,12 @@ export interface CheckRequest {
   readonly symbols: readonly string[];
 }
 
-const DEADLY_ENDS: readonly RunResult['reason'][] = ['panicked', 'halted', 'triple-fault', 'failed'];
-/** Ends at which a guest has done what it was to do. */
-const GOOD_ENDS: readonly RunResult['reason'][] = ['poweroff', 'reset', 'matched'];
-
 /**
  * Runs the kernel once for each variant, and tells what was found.
  * @throws ConfigError, ImageError, AcceleratorError, OutputError
  */
 export async function checkDrivers({ kernel, plan, variants, flags, symbols }: CheckRequest): Promise<void> {
-  const clauses = VIRTIO_CLAUSES.filter(({ party }) => party === 'driver');
-  const baseline = await readBaseline(flags, clauses);
+  const baseline = await readBaseline(flags, DRIVER_CLAUSES);
   const given = await Promise.all(symbols.map(openSymbolFile));
   const own = await openKernelSymbols(kernel);
   const files = own ? [...given, own] : given;
@@ -73,35 +66,16 @@ async function runVariant(
   try {
     const result = await machine.run();
     const findings = await withSymbols(machine, await machine.driverFindings(), files);
-    const { hopeless = false, provokes = [] } = variantOf(variant);
-    const ok = hopeless ? lives(result) : endedWell(result) && said(machine, options.exitOn);
-    return {
-      run: { name: variant, end: endText(result), ok },
-      findings,
-      provokes: provokes.map(id => `virtio/${id}`),
-    };
+    return driverRun(variant, result, said(machine, options.exitOn), findings);
   } finally {
     hide();
   }
-}
-
-/** Whatever has become of its work, the guest has not gone down. */
-function lives({ reason }: RunResult): boolean {
-  return !DEADLY_ENDS.includes(reason);
 }
 
 /** The awaited output came, if one was awaited; the guest may have ended before it was noticed. */
 function said({ serial }: Machine, pattern: string | RegExp | undefined): boolean {
   if (pattern === undefined) return true;
   return typeof pattern === 'string' ? serial.text.includes(pattern) : serial.text.search(pattern) >= 0;
-}
-
-function endedWell({ reason, code }: RunResult): boolean {
-  return GOOD_ENDS.includes(reason) || (reason === 'exit' && code === 0);
-}
-
-function endText({ reason, code }: RunResult): string {
-  return code === undefined ? reason : `${reason} ${code}`;
 }
 
 /** The findings with a function's name at each place. */

@@ -20,6 +20,8 @@ export interface DriverEvents {
   /** @param before whether FEATURES_OK was set */
   featuresWritten?(word: number, value: number, agreed: boolean): void;
   generationRead?(): void;
+  /** The device tells a working driver that the configuration has changed. */
+  configChanged?(): void;
   configRead?(offset: number, size: AccessSize): void;
   configWritten?(offset: number, size: AccessSize, value: number): void;
   queueSizeWritten?(index: number, size: number): void;
@@ -27,7 +29,8 @@ export interface DriverEvents {
   queueEnabled?(index: number): void;
   /** @param live buffers were under way while the device was working */
   queueStopped?(index: number, how: QueueStop, live: boolean): void;
-  queueResetRead?(index: number): void;
+  /** @param complete it reads that the queue is not in a reset any more */
+  queueResetRead?(index: number, complete: boolean): void;
   notified?(index: number): void;
   /** A queue works from now on. */
   queueOpened?(queue: WatchedQueue): void;

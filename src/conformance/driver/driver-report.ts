@@ -1,8 +1,12 @@
 import { DeviceId } from '../../devices/virtio/device-type.js';
 import type { Clause } from '../clauses/clause.js';
-import { VIRTIO_CLAUSES } from '../clauses/virtio/index.js';
+import { DRIVER_CLAUSES } from '../clauses/driver-clauses.js';
 import type { ClauseResult, ConformanceReport, RunReport, Violation } from '../report/report.js';
+import type { RunResult } from '../../vmm/run-result.js';
 import type { DriverFindings, WatchedSummary } from './driver-watch.js';
+import { endsWell, endText } from './run-end.js';
+import { variantOf } from './variants/index.js';
+import { isVariant, PLAIN } from './variants/names.js';
 
 /** One run with what was found in it. */
 export interface DriverRun {
@@ -10,6 +14,28 @@ export interface DriverRun {
   readonly findings: DriverFindings;
   /** Clauses that this run's variant provokes: they are kept when the run ends well. */
   readonly provokes: readonly string[];
+  /** A driver that drives plain devices drives those of this variant too. */
+  readonly drives: boolean;
+}
+
+/**
+ * What became of a run.
+ * @param said the output came that was awaited, if any was
+ */
+export function driverRun(
+  name: string,
+  result: Pick<RunResult, 'reason' | 'code'>,
+  said: boolean,
+  findings: DriverFindings,
+): DriverRun {
+  const variant = variantOf(name);
+  const { provokes = [], hopeless = false, absent = false, required } = variant;
+  return {
+    run: { name, end: endText(result), ok: endsWell(variant, result, said) },
+    findings,
+    provokes: provokes.map(id => `virtio/${id}`),
+    drives: !hopeless && !absent && required === undefined,
+  };
 }
 
 /** Sections that are about one kind of device, or of transport. */
@@ -23,6 +49,15 @@ const NEEDS: readonly (readonly [section: string, what: string, has: (device: Wa
     ['5.4', 'an entropy device', ({ type }) => type === DeviceId.ENTROPY],
   ];
 
+/** Chips, by what the ids of their clauses begin with. */
+const CHIPS: Readonly<Record<string, string>> = {
+  '16550': 'a serial port',
+  hpet: 'high precision event timers',
+  ioapic: 'an I/O APIC',
+  lapic: 'local APICs that can be watched (the software CPU’s can)',
+  acpi: 'ACPI’s fixed hardware',
+};
+
 /** Violations of one clause that a report shows. */
 const MAX_SHOWN = 8;
 
@@ -31,25 +66,26 @@ export function driverReport(
   about: Pick<ConformanceReport, 'subject' | 'version'>,
   runs: readonly DriverRun[],
 ): ConformanceReport {
-  const clauses = VIRTIO_CLAUSES.filter(({ party }) => party === 'driver');
   return {
     ...about,
     party: 'driver',
     runs: runs.map(({ run }) => run),
-    results: clauses.map(clause => judge(clause, runs)),
+    results: DRIVER_CLAUSES.map(clause => judge(clause, runs)),
   };
 }
 
 function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {
   const violations: Violation[] = [];
   let checks = 0;
-  for (const { run, findings, provokes } of runs) {
+  for (const driverRun of runs) {
+    const { run, findings } = driverRun;
     const found = findings.clauses.find(({ id }) => id === clause.id);
     checks += found?.checks ?? 0;
     for (const violation of found?.violations ?? []) violations.push({ ...violation, run: run.name });
-    if (!provokes.includes(clause.id)) continue;
+    const provoked = provocation(clause, driverRun, runs);
+    if (provoked === 'no') continue;
     checks++;
-    if (!run.ok) violations.push(didNotSurvive(run, findings));
+    if (provoked !== 'kept') violations.push(provoked);
   }
   const common = { clause, checks, violations: violations.slice(0, MAX_SHOWN) };
   if (violations.length > 0) return { ...common, verdict: 'FAIL' };
@@ -63,16 +99,51 @@ function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {
   return {
     ...common,
     verdict: 'NOT EXERCISED',
-    ...(means.how === 'provoked' && { why: `to be provoked by: ${means.by}` }),
+    ...(means.how === 'provoked' && {
+      why: `to be provoked by ${isVariant(means.by) ? `--variant ${means.by}` : means.by}`,
+    }),
   };
 }
 
-/** The machine had no device that the clause is about, or no driver for it. */
-function missing({ section }: Clause, runs: readonly DriverRun[]): string | undefined {
+/** What a run says of a clause that its variant provokes: nothing, when it had nothing that the clause is about. */
+function provocation(
+  clause: Clause,
+  { run, findings, provokes, drives }: DriverRun,
+  runs: readonly DriverRun[],
+): 'no' | 'kept' | Violation {
+  const devices = concerned(clause, findings.devices);
+  if (!provokes.includes(clause.id) || devices.length === 0) return 'no';
+  if (!run.ok) return didNotSurvive(run, findings);
+  if (devices.some(({ driven }) => driven)) return 'kept';
+  const plain = runs.find(other => other.run.name === PLAIN)?.findings.devices ?? [];
+  const lost = devices.find(({ name }) => plain.some(device => device.name === name && device.driven));
+  if (!lost || !drives) return 'no';
+  return {
+    device: lost.name,
+    what: 'no driver takes it, as one does in the plain run',
+    count: 1,
+    run: run.name,
+  };
+}
+
+/** The devices that the clause is about. */
+function concerned({ section }: Clause, devices: readonly WatchedSummary[]): readonly WatchedSummary[] {
   const need = NEEDS.find(([prefix]) => section.startsWith(`${prefix}.`));
-  const devices = runs.flatMap(({ findings }) => findings.devices);
-  const candidates = need ? devices.filter(need[2]) : devices;
-  const what = need?.[1] ?? 'a virtio device';
+  return need ? devices.filter(need[2]) : devices;
+}
+
+/** The machine had no device that the clause is about, or no driver for it. */
+function missing(clause: Clause, runs: readonly DriverRun[]): string | undefined {
+  const [specification] = clause.id.split('/');
+  if (specification in CHIPS) {
+    const chips = runs
+      .flatMap(({ findings }) => findings.chips)
+      .filter(chip => chip.specification === specification);
+    if (chips.length === 0) return `without ${CHIPS[specification]}`;
+    return chips.some(({ driven }) => driven) ? undefined : `no driver for ${CHIPS[specification]}`;
+  }
+  const candidates = runs.flatMap(({ findings }) => concerned(clause, findings.devices));
+  const what = NEEDS.find(([prefix]) => clause.section.startsWith(`${prefix}.`))?.[1] ?? 'a virtio device';
   if (candidates.length === 0) return `without ${what}`;
   return candidates.some(({ driven }) => driven) ? undefined : `no driver for ${what}`;
 }

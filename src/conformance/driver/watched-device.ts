@@ -6,7 +6,7 @@ import type { QueueOptions, Virtqueue } from '../../devices/virtio/queue/virtque
 import { Status } from '../../devices/virtio/status.js';
 import { VirtioMmio } from '../../devices/virtio/transport/mmio.js';
 import { VirtioPci, type VirtioPciOptions } from '../../devices/virtio/transport/pci.js';
-import type { AccessSize, BusTarget } from '../../vmm/device.js';
+import { allOnes, type AccessSize, type BusTarget } from '../../vmm/device.js';
 import type { Clock, Timer } from '../../vmm/clock.js';
 import type { MemoryBytes } from '../report/report.js';
 import type { DriverEvents, QueueStop } from './driver-events.js';
@@ -14,7 +14,7 @@ import type { ExposedChain } from './exposed-chain.js';
 import { History } from './history.js';
 import type { Judge } from './judge.js';
 import { deviceRules, transportRules } from './rules/index.js';
-import type { Variant, VariantDevice } from './variants/variant.js';
+import type { RegisterFilter, Variant, VariantDevice } from './variants/variant.js';
 import { VirtioBlk } from '../../devices/virtio/blk/blk.js';
 import type { DeviceType } from '../../devices/virtio/device-type.js';
 import type { TransportRules } from './transport-rules.js';
@@ -46,6 +46,9 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   private readonly now: () => number;
   private readonly sampler: Timer;
   private sampleDue = 0;
+  private filter: RegisterFilter = {};
+  /** It was taken away. */
+  private gone = false;
 
   constructor(
     readonly name: string,
@@ -79,6 +82,7 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     this.transportRules = ofTransport;
     this.rules = [...deviceRules(this), ofTransport];
     this.variant.prepare?.(this.variantDevice);
+    this.filter = this.variant.registers?.(this.variantDevice) ?? {};
   }
 
   get device(): VirtioDevice {
@@ -145,9 +149,12 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
     const name = (offset: number, direction: 'read' | 'write'): string =>
       target.registerName?.(offset, direction) ?? hex(offset);
     return {
-      read: (offset, size) => {
+      read: (given, size) => {
+        if (this.gone) return allOnes(size);
         this.enter(area);
-        const value = target.read(offset, size);
+        const offset = this.original(area, given);
+        const own = target.read(offset, size);
+        const value = this.filter.read?.(area, offset, size, own) ?? own;
         if (area !== 'msix') {
           this.history.add(`${name(offset, 'read')} reads ${hex(value)}`);
           this.transportRules.read(area, offset, size, value);
@@ -155,14 +162,17 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
         this.accessing = false;
         return value;
       },
-      write: (offset, size, value) => {
+      write: (given, size, value) => {
+        if (this.gone) return;
         this.enter(area);
+        const offset = this.original(area, given);
         if (area !== 'msix') {
           this.history.add(`${name(offset, 'write')} = ${hex(value)}`);
           this.transportRules.beforeWrite(area, offset, size, value);
         }
         target.write(offset, size, value);
         if (area !== 'msix') this.transportRules.written(area, offset, size, value);
+        this.filter.written?.(area, offset, size, value);
         this.accessing = false;
       },
       registerName: (offset, direction) => name(offset, direction),
@@ -176,6 +186,7 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   }
 
   queue(index: number, queue: Virtqueue, options: QueueOptions): void {
+    this.variant.ring?.(queue, index, this.variantDevice);
     const watched = new WatchedQueue(index, queue, options, this, this.now);
     this.queues[index] = watched;
     this.tell('queueOpened', watched);
@@ -185,6 +196,7 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
 
   configChanged(): void {
     this.history.add('the configuration changes');
+    if (this.device.status & Status.DRIVER_OK) this.tell('configChanged');
   }
 
   violated({ section, rule, queue }: Violation): void {
@@ -254,7 +266,34 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   }
 
   private get variantDevice(): VariantDevice {
-    return { transport: this.transport, type: this.device.type, clock: this.clock };
+    const { transport, clock } = this;
+    return { transport, type: this.device.type, clock, unplug: () => this.unplug() };
+  }
+
+  /** What the driver has exposed stays exposed: nobody gives it back, and nobody looks at it. */
+  private unplug(): void {
+    const { transport } = this;
+    if (this.gone) return;
+    this.history.add('the device is taken away');
+    transport.reset();
+    this.queues.length = 0;
+    this.sampler.disarm();
+    this.gone = true;
+    if (!(transport instanceof VirtioPci)) return;
+    transport.readConfig = (_offset, size) => allOnes(size);
+    transport.writeConfig = () => undefined;
+  }
+
+  /** Where an access to a structure's second instance leads; drivers are to use the first. */
+  private original(area: RegisterArea, offset: number): number {
+    const { alias } = this.variant;
+    if (!alias || area !== 'pci-modern') return offset;
+    const { from, to, size } = alias;
+    const second = offset >= from && offset < from + size;
+    if (second || (offset >= to && offset < to + size)) {
+      this.check('4.1.4.1/first-instance', !second, () => `it uses the second structure, at ${hex(from)}`);
+    }
+    return second ? offset - from + to : offset;
   }
 
   private armSampler(): void {

@@ -1,3 +1,4 @@
+import type { ApicObserver, ObservedApic } from '../../vmm/accelerator.js';
 import { ApicTimer } from './apic-timer.js';
 import { BROADCAST, DeliveryMode, destinationOf, type ApicMessage, type Shorthand } from './apic-message.js';
 import { VectorSet } from './vector-set.js';
@@ -30,6 +31,9 @@ const LINT_BITS = 0x1_a7ff;
 const ESR_SEND_ILLEGAL_VECTOR = 1 << 5;
 const ESR_RECEIVE_ILLEGAL_VECTOR = 1 << 6;
 const ESR_ILLEGAL_REGISTER = 1 << 7;
+
+/** Offset of the interrupt command register. */
+const ICR_LOW = 0x300;
 
 /** Bytes of the page that have registers. */
 const PAGE_SIZE = 0x400;
@@ -68,9 +72,11 @@ interface ApicRegister {
  * A local APIC in xAPIC or x2APIC mode (Intel SDM vol. 3, chapter 11). Registers are addressed by their offset in the
  * xAPIC page; the number of an x2APIC register is a sixteenth of it.
  */
-export class LocalApic {
+export class LocalApic implements ObservedApic {
   /** Number of its vCPU, and the ID that it wakes up with. */
   readonly index: number;
+  /** Who hears of the guest's accesses. */
+  observer: ApicObserver | undefined;
   private apicBase: number;
   /** xAPIC mode lets the guest change it. */
   private xapicId: number;
@@ -213,15 +219,15 @@ export class LocalApic {
   /** Reads a register in xAPIC mode. */
   read(offset: number): number {
     const register = this.at(offset);
-    if (!register) {
-      this.error(ESR_ILLEGAL_REGISTER);
-      return 0;
-    }
-    return (register.read?.(this) ?? 0) >>> 0;
+    const value = (register?.read?.(this) ?? 0) >>> 0;
+    this.observer?.read(this, offset, value);
+    if (!register) this.error(ESR_ILLEGAL_REGISTER);
+    return value;
   }
 
   /** Writes a register in xAPIC mode. */
   write(offset: number, value: number): void {
+    this.observer?.write(this, offset, value);
     const register = this.at(offset);
     if (register) register.write?.(this, value);
     else this.error(ESR_ILLEGAL_REGISTER);
@@ -230,11 +236,14 @@ export class LocalApic {
   /** Reads a register in x2APIC mode (11.12.1.2). @returns undefined for one that cannot be read: #GP */
   readX2(offset: number): number | undefined {
     const register = this.x2apic ? this.at(offset) : undefined;
-    return register?.read && register.read(this) >>> 0;
+    const value = register?.read && register.read(this) >>> 0;
+    if (this.x2apic) this.observer?.read(this, offset, value ?? 0);
+    return value;
   }
 
   /** Writes a register in x2APIC mode. @returns false for one that cannot be written, and for reserved bits: #GP */
   writeX2(offset: number, value: number): boolean {
+    if (this.x2apic) this.observer?.write(this, offset, value);
     const register = this.x2apic ? this.at(offset) : undefined;
     if (register?.bits === undefined || (value & ~register.bits) !== 0) return false;
     register.write?.(this, value);
@@ -249,6 +258,7 @@ export class LocalApic {
   /** @returns as `writeX2` */
   writeX2Icr(value: bigint): boolean {
     const low = Number(value & 0xffff_ffffn);
+    if (this.x2apic) this.observer?.write(this, ICR_LOW, low);
     if (!this.x2apic || (low & ~X2_ICR_BITS) !== 0) return false;
     this.icrHigh = Number(value >> 32n);
     this.writeIcr(low);
@@ -445,6 +455,14 @@ export class LocalApic {
   private writeErrorStatus(): void {
     this.esr = this.pendingErrors;
     this.pendingErrors = 0;
+  }
+
+  get inService(): boolean {
+    return this.isr.highest() >= 0;
+  }
+
+  exists(offset: number): boolean {
+    return this.at(offset) !== undefined;
   }
 
   private at(offset: number): ApicRegister | undefined {

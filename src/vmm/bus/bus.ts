@@ -1,5 +1,5 @@
 import { BusConflictError, hex } from '../../errors.js';
-import { allOnes, type AccessSize, type AddressSpace, type BusRange } from '../device.js';
+import { allOnes, type AccessSize, type AddressSpace, type BusRange, type BusTarget } from '../device.js';
 
 /** What a guest finds where nothing is. */
 export interface UnclaimedAccess {
@@ -73,6 +73,14 @@ export class Bus {
   release(base: number): void {
     const index = this.claims.findIndex(claim => claim.base === base);
     if (index >= 0) this.claims.splice(index, 1);
+    this.last = undefined;
+  }
+
+  /** Puts what `wrap` makes of them between the bus and the targets that `owner` has claimed so far. */
+  interpose(owner: string, wrap: (target: BusTarget) => BusTarget): void {
+    this.claims.forEach((claim, i) => {
+      if (claim.owner === owner) this.claims[i] = { ...claim, target: wrap(claim.target) };
+    });
     this.last = undefined;
   }
 

@@ -164,6 +164,7 @@ export class MachineWorker {
     this.further = new FurtherVcpus(handles, this.doorbell, host.interrupt, setup.recording !== undefined);
     if (setup.recording) this.recording = this.newRecording(setup.recording);
     if (this.board.watch) {
+      this.board.watch.watchApics(this.vm);
       this.vm.exposeRegisters(true);
       for (const link of this.further.links) link.exposeRegisters(true);
     }
@@ -186,6 +187,7 @@ export class MachineWorker {
     const { DriverWatch } = await import('../../conformance/driver/driver-watch.js');
     const place = (): GuestPlace => ({ vcpu: this.serving, rip: this.servedRip() });
     this.board.watch = new DriverWatch(check, this.clock, place);
+    this.board.watch.watchChips(this.board);
   }
 
   /** RIP of the vCPU whose exit is being served. */

@@ -9,7 +9,7 @@ export const NET_DRIVER: readonly Clause[] = [
     ['config-read-only', 'MUST NOT', 'writes no configuration field', observed],
     ['mac', 'SHOULD', 'accepts VIRTIO_NET_F_MAC where it is offered', observed],
     ['uses-mac', 'MUST', 'sends from the address in mac', observed],
-    ['local-mac', 'SHOULD', 'without MAC, takes a locally administered address', provoked('no MAC')],
+    ['local-mac', 'SHOULD', 'without MAC, takes a locally administered address', provoked('no-mac')],
     [
       'link-status',
       'SHOULD',
@@ -19,8 +19,8 @@ export const NET_DRIVER: readonly Clause[] = [
     ['mtu', 'SHOULD', 'accepts VIRTIO_NET_F_MTU where it is offered', observed],
     ['mtu-buffers', 'MUST', 'supplies receive buffers for packets of the MTU', observed],
     ['mtu-send', 'MUST NOT', 'sends no packet beyond the MTU', observed],
-    ['speed', 'MUST', 'takes odd values of speed and duplex as unknown', provoked('odd speed')],
-    ['speed-again', 'SHOULD', 'reads speed and duplex again after a change', provoked('config change')],
+    ['speed', 'MUST', 'takes odd values of speed and duplex as unknown', provoked('odd-speed')],
+    ['speed-again', 'SHOULD', 'reads speed and duplex again after a change', provoked('config-changes')],
     ['rx-extra', 'SHOULD NOT', 'accepts CTRL_RX_EXTRA only with CTRL_VQ', observed],
   ]),
   ...virtio('5.1.9.2.1', 'driver', [
@@ -59,19 +59,19 @@ export const NET_DRIVER: readonly Clause[] = [
     ['mq-buffers', 'SHOULD', 'with MQ, has buffers in each receive queue that it uses', observed],
   ]),
   ...virtio('5.1.9.4.1', 'driver', [
-    ['unknown-flags', 'MUST', 'ignores header flags that it does not know', provoked('odd header flags')],
+    ['unknown-flags', 'MUST', 'ignores header flags that it does not know', provoked('odd-receive-headers')],
     [
       'csum-fields',
       'MUST NOT',
       'without NEEDS_CSUM, does not use csum_start and csum_offset',
-      provoked('odd header flags'),
+      provoked('odd-receive-headers'),
     ],
-    ['hdr-len-untrusted', 'MUST NOT', 'does not rely on hdr_len', provoked('odd header flags')],
+    ['hdr-len-untrusted', 'MUST NOT', 'does not rely on hdr_len', provoked('odd-receive-headers')],
     [
       'csum-untrusted',
       'MUST NOT',
       'without NEEDS_CSUM or DATA_VALID, does not rely on the checksum',
-      provoked('bad checksum'),
+      provoked('bad-checksums'),
     ],
   ]),
   ...virtio('5.1.9.5.1.2', 'driver', [
@@ -106,9 +106,14 @@ export const BLK_DRIVER: readonly Clause[] = [
     ['writeback-late', 'MUST NOT', 'does not read writeback before FEATURES_OK', observed],
   ]),
   ...virtio('5.2.6.1', 'driver', [
-    ['capacity-again', 'SHOULD', 'looks at capacity again after a change', provoked('resize')],
+    ['capacity-again', 'SHOULD', 'looks at capacity again after a change', provoked('config-changes')],
     ['within-capacity', 'MUST NOT', 'asks for nothing beyond capacity', observed],
-    ['read-only', 'SHOULD', 'accepts VIRTIO_BLK_F_RO where it is offered', provoked('read-only')],
+    [
+      'read-only',
+      'SHOULD',
+      'accepts VIRTIO_BLK_F_RO where it is offered',
+      provoked('a disk that is read-only'),
+    ],
     ['flush-sector', 'MUST', 'sets sector to 0 of a FLUSH', observed],
     ['flush-data', 'SHOULD NOT', 'has no data in a FLUSH', observed],
     ['whole-sectors', 'MUST', 'reads and writes multiples of 512 bytes', observed],
@@ -118,7 +123,7 @@ export const BLK_DRIVER: readonly Clause[] = [
     ['zeroes-ranges', 'MUST NOT', 'has at most max_write_zeroes_seg ranges in a WRITE_ZEROES', observed],
     ['volatile', 'MUST NOT', 'does not take writes for stable after it wrote 0 to writeback', hidden(LOGIC)],
     ['discard-unmap', 'MUST', 'leaves unmap 0 in a DISCARD', observed],
-    ['discarded', 'MUST NOT', 'assumes nothing about discarded sectors', provoked('discard scribbles')],
+    ['discarded', 'MUST NOT', 'assumes nothing about discarded sectors', provoked('discard-scribbles')],
     [
       'partial-failure',
       'MUST NOT',
@@ -136,7 +141,7 @@ export const CONSOLE_DRIVER: readonly Clause[] = [
   ]),
   ...virtio('5.3.6.2.2', 'driver', [
     ['ready', 'MUST', 'with MULTIPORT, sends DEVICE_READY', observed],
-    ['console-port', 'SHOULD', 'answers CONSOLE_PORT by PORT_OPEN 1', provoked('console port')],
+    ['console-port', 'SHOULD', 'answers CONSOLE_PORT by PORT_OPEN 1', provoked('a console port')],
   ]),
 ];
 
@@ -144,6 +149,6 @@ export const CONSOLE_DRIVER: readonly Clause[] = [
 export const ENTROPY_DRIVER: readonly Clause[] = [
   ...virtio('5.4.6.1', 'driver', [
     ['writable', 'MUST NOT', 'puts no device-readable buffer into the queue', observed],
-    ['length', 'MUST', 'takes the used length as what it got', provoked('short writes')],
+    ['length', 'MUST', 'takes the used length as what it got', provoked('short-writes')],
   ]),
 ];

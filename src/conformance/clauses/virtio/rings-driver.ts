@@ -49,22 +49,22 @@ export const SPLIT_RING_DRIVER: readonly Clause[] = [
   ...virtio('2.7.7.1', 'driver', [
     ['flags-0-or-1', 'MUST', 'without EVENT_IDX, sets the available ring’s flags to 0 or 1', observed],
     ['flags-0', 'MUST', 'with EVENT_IDX, sets the available ring’s flags to 0', observed],
-    ['spurious', 'MUST', 'handles spurious notifications of the device', provoked('spurious interrupts')],
+    ['spurious', 'MUST', 'handles spurious notifications of the device', provoked('spurious-interrupts')],
   ]),
   ...virtio('2.7.8.2', 'driver', [
     [
       'beyond-len',
       'MUST NOT',
       'assumes nothing about device-writable bytes beyond the used length',
-      provoked('short writes'),
+      provoked('short-writes'),
     ],
   ]),
   ...virtio('2.7.10.1', 'driver', [
     ['used-flags-init', 'MUST', 'initializes the used ring’s flags to 0', observed],
-    ['ignores-avail-event', 'MUST', 'without EVENT_IDX, ignores avail_event', provoked('wrong event index')],
+    ['ignores-avail-event', 'MUST', 'without EVENT_IDX, ignores avail_event', provoked('odd-event-index')],
     ['no-notify-flag', 'SHOULD NOT', 'without EVENT_IDX, sends no notification while flags is 1', observed],
     ['notify-flag', 'MUST', 'without EVENT_IDX, sends a notification while flags is 0', observed],
-    ['ignores-flags', 'MUST', 'with EVENT_IDX, ignores the used ring’s flags', provoked('wrong flags')],
+    ['ignores-flags', 'MUST', 'with EVENT_IDX, ignores the used ring’s flags', provoked('odd-used-flags')],
     ['notify-event', 'MUST', 'with EVENT_IDX, notifies when the index passes avail_event', observed],
     ['no-notify-event', 'SHOULD NOT', 'with EVENT_IDX, does not notify otherwise', observed],
   ]),
@@ -104,7 +104,7 @@ export const PACKED_RING_DRIVER: readonly Clause[] = [
       'one-used-descriptor',
       'MUST NOT',
       'does not depend on more used descriptors than the one that a list gets',
-      provoked('packed ring only'),
+      provoked('packed-ring-only'),
     ],
     [
       'space-first',

@@ -19,19 +19,33 @@ const SECTOR = 512;
 const STATUS_SIZE = 1;
 const SECURE_ERASE = 14;
 const WRITEBACK = 32;
+const CAPACITY_END = 8;
+/** Looks in a row at which something is still to be done, before it counts as forgotten. */
+const PATIENCE = 10;
 
 /** Block devices (virtio 1.4, 5.2). */
 export class BlkRules implements DriverEvents {
   private writes = 0;
   private flushes = 0;
+  /** Looks since the configuration has changed and capacity was not read; -1 when it has not. */
+  private capacityUnread = -1;
 
   constructor(
     private readonly watched: WatchedDevice,
     private readonly blk: VirtioBlk,
   ) {}
 
+  configChanged(): void {
+    if (this.capacityUnread < 0) this.capacityUnread = 0;
+  }
+
+  sampled(): void {
+    if (this.capacityUnread >= 0 && ++this.capacityUnread === PATIENCE) this.judgeCapacity(false);
+  }
+
   configRead(offset: number): void {
     const { watched } = this;
+    if (offset < CAPACITY_END) this.judgeCapacity(true);
     if (offset !== WRITEBACK || watched.via === 'legacy') return;
     const agreed = (watched.device.status & Status.FEATURES_OK) !== 0;
     watched.check('5.2.5.1/writeback-late', agreed, () => 'it reads writeback before FEATURES_OK');
@@ -49,6 +63,7 @@ export class BlkRules implements DriverEvents {
     if (this.writes > 0 && this.flushes === 0) this.judgeFlushing(false);
     this.writes = 0;
     this.flushes = 0;
+    this.capacityUnread = -1;
   }
 
   exposed(queue: WatchedQueue, chain: ExposedChain): void {
@@ -121,6 +136,17 @@ export class BlkRules implements DriverEvents {
         () => `a range of ${count} sectors from ${sector}`,
       );
     }
+  }
+
+  /** After the configuration has changed. */
+  private judgeCapacity(ok: boolean): void {
+    if (this.capacityUnread < 0) return;
+    this.capacityUnread = -1;
+    this.watched.check(
+      '5.2.6.1/capacity-again',
+      ok,
+      () => 'it does not read capacity again after the configuration has changed',
+    );
   }
 
   private judgeFlushing(ok: boolean): void {

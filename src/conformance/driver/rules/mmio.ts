@@ -79,6 +79,9 @@ const AREAS: readonly (readonly [offset: number, part: keyof QueueAreas])[] = [
   [R.QUEUE_DEVICE, 'device'],
 ];
 
+/** "virt", little-endian. */
+const MAGIC = 0x7472_6976;
+
 /** Bits of InterruptStatus. */
 const KNOWN_INTERRUPTS = 3;
 /** Looks in a row at which an interrupt waits for its acknowledgement, before it counts as forgotten. */
@@ -94,6 +97,8 @@ export class MmioRules implements TransportRules, DriverEvents {
   private unread = new Set<number>();
   /** InterruptStatus was read since the last acknowledgement. */
   private interruptRead = false;
+  /** The clause by which the driver is to leave the device alone, from what it has read. */
+  private forbidden: string | undefined;
   private waited = 0;
 
   constructor(
@@ -104,10 +109,12 @@ export class MmioRules implements TransportRules, DriverEvents {
   read(_area: RegisterArea, offset: number, size: AccessSize, value: number): void {
     const { watched, mmio } = this;
     if (offset >= CONFIG) {
+      this.judgeForbidden(offset);
       this.configWidth(offset - CONFIG, size);
       watched.tell('configRead', offset - CONFIG, size);
       return;
     }
+    this.judgeIdentity(offset, value);
     this.judgeAccess(offset, size);
     this.judgeBeginning(offset);
     watched.check(
@@ -125,13 +132,13 @@ export class MmioRules implements TransportRules, DriverEvents {
         break;
       case R.QUEUE_READY:
         this.readBack(mmio.queueSel, true);
-        watched.tell('queueResetRead', mmio.queueSel);
+        watched.tell('queueResetRead', mmio.queueSel, value === 0);
         break;
       case R.CONFIG_GENERATION:
         watched.tell('generationRead');
         break;
       case R.QUEUE_RESET:
-        watched.tell('queueResetRead', mmio.queueSel);
+        watched.tell('queueResetRead', mmio.queueSel, value === 0);
         break;
       case R.INTERRUPT_STATUS:
         this.interruptRead = true;
@@ -141,6 +148,7 @@ export class MmioRules implements TransportRules, DriverEvents {
 
   beforeWrite(_area: RegisterArea, offset: number, _size: AccessSize, value: number): void {
     const { watched, mmio } = this;
+    this.judgeForbidden(offset);
     const queue = mmio.queueSel;
     const area = AREAS.find(([first]) => offset === first || offset === first + 4);
     if ((area || offset === R.QUEUE_SIZE) && !mmio.legacy) {
@@ -302,6 +310,28 @@ export class MmioRules implements TransportRules, DriverEvents {
       );
     }
     if (offset <= R.DEVICE_ID) begun.add(offset);
+  }
+
+  /** What the first registers say: of another magic number, version or device the driver is to read no more. */
+  private judgeIdentity(offset: number, value: number): void {
+    const { watched, mmio } = this;
+    const wrong =
+      (offset === R.MAGIC_VALUE && value !== MAGIC && 'magic') ||
+      (offset === R.VERSION && value !== mmio.version && 'version') ||
+      (offset === R.DEVICE_ID && value === 0 && 'device-0');
+    if (!wrong) {
+      this.judgeForbidden(offset);
+      return;
+    }
+    this.forbidden ??= `4.2.2.2/${wrong}`;
+    watched.check(this.forbidden, true, () => '');
+  }
+
+  private judgeForbidden(offset: number): void {
+    const { forbidden, watched } = this;
+    // It may read all three before it looks at any.
+    if (forbidden === undefined || offset <= R.DEVICE_ID) return;
+    watched.check(forbidden, false, () => `it goes on to the register at offset ${hex(offset)}`);
   }
 
   private configWidth(offset: number, size: AccessSize): void {

@@ -22,6 +22,7 @@ export class NetControlRules {
   constructor(
     private readonly watched: WatchedDevice,
     private readonly maxPairs: () => number,
+    private readonly acknowledgeAnnouncement: () => void,
   ) {}
 
   reset(): void {
@@ -49,7 +50,7 @@ export class NetControlRules {
         if (code === 0 && command.length >= 4) this.usePairs(judge, view.getUint16(HEADER_SIZE, true));
         break;
       case Class.ANNOUNCE:
-        judge('5.1.9.5.4.1/announce-ack', true, () => '');
+        this.acknowledgeAnnouncement();
         break;
       case Class.GUEST_OFFLOADS: {
         if (command.length < HEADER_SIZE + 8) return;

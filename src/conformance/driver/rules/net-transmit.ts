@@ -44,6 +44,7 @@ export class NetTransmitRules {
     private readonly watched: WatchedDevice,
     private readonly macOfConfig: () => Uint8Array,
     private readonly addressWasSet: () => boolean,
+    private readonly frameSent: (frame: Uint8Array, queue: number) => void,
   ) {}
 
   reset(): void {
@@ -62,6 +63,7 @@ export class NetTransmitRules {
     const view = new DataView(whole.buffer, whole.byteOffset, whole.length);
     const frame = whole.subarray(headerSize);
     const judge: Judging = (id, ok, what) => watched.check(id, ok, what, queue.index, () => chain.show());
+    this.frameSent(frame, queue.index);
     this.judgeAddress(judge, whole, headerSize);
     this.headers.parse(frame, 0, frame.length);
     const flags = view.getUint8(Field.FLAGS);

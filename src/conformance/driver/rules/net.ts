@@ -8,7 +8,9 @@ import type { DriverEvents } from '../driver-events.js';
 import type { ExposedChain } from '../exposed-chain.js';
 import type { WatchedDevice } from '../watched-device.js';
 import type { WatchedQueue } from '../watched-queue.js';
+import { NetAnnounceRules } from './net-announce.js';
 import { NetControlRules } from './net-control.js';
+import { NetEchoRules } from './net-echo.js';
 import { NetTransmitRules } from './net-transmit.js';
 
 /** Receive buffers without merging (virtio 1.4, 5.1.9.3.1): a frame of 1514 bytes, or the largest segment, and the header. */
@@ -21,6 +23,7 @@ const GUEST_SEGMENTS = F.GUEST_TSO4 | F.GUEST_TSO6 | F.GUEST_USO4 | F.GUEST_USO6
 const GUEST_HDRLEN = 1n << 59n;
 const STATUS_FIELD = 6;
 const MAC_FIELD_END = 6;
+const SPEED_FIELD = 12;
 /** Looks in a row at which something is still to be done, before it counts as forgotten. */
 const PATIENCE = 10;
 
@@ -28,10 +31,13 @@ const PATIENCE = 10;
 export class NetRules implements DriverEvents {
   private readonly transmit: NetTransmitRules;
   private readonly control: NetControlRules;
+  private readonly announcements: NetAnnounceRules;
+  private readonly echoes: NetEchoRules;
   private linkRead = false;
   private linkJudged = false;
   private samples = 0;
-  private announced = 0;
+  /** Looks since the configuration has changed and speed was not read; -1 when it has not. */
+  private speedUnread = -1;
 
   constructor(
     private readonly watched: WatchedDevice,
@@ -39,21 +45,42 @@ export class NetRules implements DriverEvents {
   ) {
     const mac = new Uint8Array(MAC_FIELD_END);
     const macOfConfig = (): Uint8Array => mac.map((_, i) => net.config.read(i, 1));
-    this.control = new NetControlRules(watched, () => net.maxPairs);
-    this.transmit = new NetTransmitRules(watched, macOfConfig, () => this.control.addressSet);
+    this.announcements = new NetAnnounceRules(watched, net);
+    this.echoes = new NetEchoRules(watched);
+    this.control = new NetControlRules(
+      watched,
+      () => net.maxPairs,
+      () => this.announcements.acknowledge(),
+    );
+    this.transmit = new NetTransmitRules(
+      watched,
+      macOfConfig,
+      () => this.control.addressSet,
+      (frame, queue) => {
+        this.announcements.sent(frame);
+        this.echoes.sent(frame, queue);
+      },
+    );
   }
 
   reset(): void {
     this.transmit.reset();
     this.control.reset();
+    this.announcements.reset();
     this.linkRead = false;
     this.linkJudged = false;
     this.samples = 0;
-    this.announced = 0;
+    this.speedUnread = -1;
+  }
+
+  configChanged(): void {
+    this.announcements.configChanged();
+    if (this.speedUnread < 0 && has(this.watched.device.features, F.SPEED_DUPLEX)) this.speedUnread = 0;
   }
 
   configRead(offset: number): void {
     if (offset === STATUS_FIELD) this.linkRead = true;
+    if (offset === SPEED_FIELD) this.judgeSpeed(true);
     this.watched.check('5.1.4.2/config-read-only', true, () => '');
   }
 
@@ -98,9 +125,10 @@ export class NetRules implements DriverEvents {
 
   sampled(): void {
     const { watched, net, control } = this;
+    this.announcements.sampled();
+    if (this.speedUnread >= 0 && ++this.speedUnread === PATIENCE) this.judgeSpeed(false);
     const [receive] = watched.queues;
     if (!receive || receive.exposures === 0) return;
-    this.judgeAnnouncement();
     this.samples++;
     if (this.samples !== PATIENCE) return;
     const { features } = watched.device;
@@ -159,13 +187,15 @@ export class NetRules implements DriverEvents {
     else judge('5.1.9.3.1/buffers', FRAME_BUFFER - shorter);
   }
 
-  /** ANNOUNCE in status stays until the driver acknowledges it (5.1.9.5.4). */
-  private judgeAnnouncement(): void {
-    const { watched, net } = this;
-    this.announced =
-      net.announcing && has(watched.device.features, F.GUEST_ANNOUNCE) ? this.announced + 1 : 0;
-    if (this.announced !== PATIENCE) return;
-    watched.check('5.1.9.5.4.1/announce-ack', false, () => 'it does not acknowledge ANNOUNCE');
+  /** After the configuration has changed. */
+  private judgeSpeed(ok: boolean): void {
+    if (this.speedUnread < 0) return;
+    this.speedUnread = -1;
+    this.watched.check(
+      '5.1.4.2/speed-again',
+      ok,
+      () => 'it does not read speed again after the configuration has changed',
+    );
   }
 
   private judgeMtuBuffers(receive: WatchedQueue, mtu: number, features: bigint): void {

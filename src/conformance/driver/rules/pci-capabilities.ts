@@ -6,6 +6,9 @@ import type { WatchedDevice } from '../watched-device.js';
 const CAPABILITIES_POINTER = 0x34;
 const VENDOR_SPECIFIC = 0x09;
 const PCI_CFG = 5;
+const VENDOR_CFG = 9;
+/** Of a capability with vendor data: the id of the vendor, and what only that vendor's drivers understand (4.1.4.8). */
+const VendorData = { ID: 4, DATA: 6 } as const;
 /** Fields of a virtio capability (virtio 1.4, 4.1.4). */
 const Capability = { NEXT: 1, LENGTH: 2, TYPE: 3, BAR: 4, OFFSET: 8, SIZE: 12, DATA: 16 } as const;
 
@@ -20,6 +23,9 @@ interface Structure {
 
 /** Virtio's capabilities in PCI configuration space (4.1.4 and 4.1.4.9). */
 export class PciCapabilityRules {
+  /** Bytes of the vendor's id that were read: bit 0 and 1. */
+  private vendorRead = 0;
+
   constructor(
     private readonly watched: WatchedDevice,
     private readonly pci: VirtioPci,
@@ -34,10 +40,27 @@ export class PciCapabilityRules {
       this.window(hit, structures, direction, offset, value);
       return;
     }
+    if (hit.type === VENDOR_CFG) this.vendorData(hit, direction, offset, size);
     this.watched.check(
       '4.1.4.1/capability-read-only',
       direction === 'read',
       () => `it writes ${hex(value)} to offset ${hex(offset)} of the configuration space, in a capability`,
+    );
+  }
+
+  /** Whose data it is stands in front of them. */
+  private vendorData({ at }: Structure, direction: 'read' | 'write', offset: number, size: AccessSize): void {
+    const covers = (field: number): boolean => offset <= at + field && offset + size > at + field;
+    if (direction === 'read') {
+      if (covers(VendorData.ID)) this.vendorRead |= 1;
+      if (covers(VendorData.ID + 1)) this.vendorRead |= 2;
+    }
+    const known = this.vendorRead === 3;
+    if (!known && offset + size <= at + VendorData.DATA) return;
+    this.watched.check(
+      '4.1.4.8.2/vendor-id',
+      known,
+      () => `it ${direction}s vendor data at offset ${hex(offset)} without having read whose they are`,
     );
   }
 

@@ -98,7 +98,7 @@ export class PciRules implements TransportRules {
         break;
       case Field.QUEUE_RESET:
       case Field.QUEUE_ENABLE:
-        watched.tell('queueResetRead', pci.queueSelect);
+        watched.tell('queueResetRead', pci.queueSelect, value === 0);
         break;
       case Field.CONFIG_MSIX_VECTOR:
       case Field.QUEUE_MSIX_VECTOR:

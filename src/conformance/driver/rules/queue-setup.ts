@@ -49,8 +49,8 @@ export class QueueSetupRules implements DriverEvents {
     queue.again = true;
   }
 
-  queueResetRead(index: number): void {
-    this.verify(index, this.queue(index), true);
+  queueResetRead(index: number, complete: boolean): void {
+    if (complete) this.verify(index, this.queue(index), true);
   }
 
   private verify(index: number, queue: Progress, ok: boolean): void {

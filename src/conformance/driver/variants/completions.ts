@@ -1,7 +1,8 @@
-import type { Chain } from '../../../devices/virtio/queue/chain.js';
+import { Chain } from '../../../devices/virtio/queue/chain.js';
 import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { VirtioBlk } from '../../../devices/virtio/blk/blk.js';
 import { RequestStatus } from '../../../devices/virtio/blk/requests.js';
+import { Feature } from '../../../devices/virtio/features.js';
 import { DeviceId } from '../../../devices/virtio/device-type.js';
 import { VirtioRng } from '../../../devices/virtio/rng.js';
 import type { Variant, VariantDevice } from './variant.js';
@@ -16,6 +17,9 @@ const FAIL_EVERY = 7;
 /** Buffers that a device serves well before it misbehaves: the driver has started by then. */
 const GOOD_BUFFERS = 20;
 const NO_SUCH_ID = 0x7ff1;
+/** Of a used ring, in bytes (2.7.8). */
+const USED_INDEX = 2;
+const TRICKLE_NS = 200_000;
 const IMPOSSIBLE_LENGTH = 0xffff_fff0;
 
 interface Held {
@@ -73,6 +77,24 @@ export const COMPLETIONS = {
     what: 'buffers are given back in batches, a millisecond late',
     queue: (queue, index, device) => holdBack(queue, index, device, held => held),
   },
+  'trickled-used': {
+    what: 'buffers are given back one at a time, 200 µs apart, each with an interrupt of its own',
+    queue: (queue, index, { transport, clock }) => {
+      const push = queue.push.bind(queue);
+      const held: Held[] = [];
+      const timer = clock.timer(() => {
+        const first = held.shift();
+        if (!first || transport.device.queue(index) !== queue) return;
+        push(first.chain, first.written);
+        transport.device.signal(index);
+        if (held.length > 0) timer.arm(clock.now() + TRICKLE_NS);
+      });
+      queue.push = (chain, written) => {
+        held.push({ chain, written });
+        if (held.length === 1) timer.arm(clock.now() + TRICKLE_NS);
+      };
+    },
+  },
   stalls: {
     what: 'every 25th buffer takes 300 ms',
     queue: (queue, index, { transport, clock }) => {
@@ -119,6 +141,39 @@ export const COMPLETIONS = {
       queue.push = (chain, written) => {
         if (++count === GOOD_BUFFERS) chain.id = NO_SUCH_ID;
         push(chain, written);
+      };
+    },
+  },
+  'used-twice': {
+    what: 'a buffer of a split queue is given back a second time',
+    hopeless: true,
+    hidden: () => Feature.RING_PACKED | Feature.IN_ORDER,
+    queue: (queue, _index, { transport }) => {
+      const push = queue.push.bind(queue);
+      let count = 0;
+      queue.push = (chain, written) => {
+        const { id } = chain;
+        push(chain, written);
+        if (++count !== GOOD_BUFFERS) return;
+        const again = new Chain(transport.device.memory);
+        again.id = id;
+        push(again, written);
+      };
+    },
+  },
+  'impossible-index': {
+    what: 'the index of a split queue’s used ring jumps beyond what was ever exposed',
+    hopeless: true,
+    hidden: () => Feature.RING_PACKED,
+    queue: (queue, index, { transport }) => {
+      const push = queue.push.bind(queue);
+      let count = 0;
+      queue.push = (chain, written) => {
+        push(chain, written);
+        if (++count !== GOOD_BUFFERS) return;
+        const { memory, queues } = transport.device;
+        const { device, size } = queues[index];
+        memory.write16(device + USED_INDEX, (memory.read16(device + USED_INDEX) + size + 1) & 0xffff);
       };
     },
   },

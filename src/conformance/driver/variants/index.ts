@@ -1,7 +1,9 @@
 import { COMPLETIONS } from './completions.js';
 import { FEATURES, pairwise } from './features.js';
+import { FRAMES } from './frames.js';
 import { INTERRUPTS } from './interrupts.js';
 import { isVariant, type VariantName } from './names.js';
+import { REGISTERS } from './registers.js';
 import { SHAPES } from './shapes.js';
 import type { Variant } from './variant.js';
 
@@ -10,6 +12,8 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
   ...SHAPES,
   ...COMPLETIONS,
   ...INTERRUPTS,
+  ...REGISTERS,
+  ...FRAMES,
   'features-0': pairwise(0),
   'features-1': pairwise(1),
   'features-2': pairwise(2),

@@ -1,7 +1,8 @@
 import { Feature, has } from '../../../devices/virtio/features.js';
 import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { Status } from '../../../devices/virtio/status.js';
-import type { Variant } from './variant.js';
+import type { Timer } from '../../../vmm/clock.js';
+import type { Variant, VariantDevice } from './variant.js';
 
 const MS = 1_000_000;
 const SPURIOUS_NS = 2 * MS;
@@ -9,6 +10,8 @@ const SPURIOUS_NS = 2 * MS;
 const MAX_SPURIOUS = 500;
 const NO_NOTIFY = 1;
 const ODD_EVENT = 0x7abc;
+/** Of avail_event against the next buffer that the device expects. */
+const SHIFTS = [0, -1, 1, -2, 3, 0x7fff, -0x8000, 255] as const;
 const COALESCED_NS = 2 * MS;
 
 /** Calls `action` whenever the device has asked for notifications. */
@@ -19,6 +22,27 @@ function afterEnabling(queue: Virtqueue, action: () => void): void {
     action();
     return more;
   };
+}
+
+/** Queues of one device whose interrupts are still to come. */
+interface Coalescer {
+  readonly queues: Set<number>;
+  readonly timer: Timer;
+}
+
+const coalescers = new WeakMap<VariantDevice['transport'], Coalescer>();
+
+function coalescerOf({ transport, clock }: VariantDevice): Coalescer {
+  const known = coalescers.get(transport);
+  if (known) return known;
+  const queues = new Set<number>();
+  const timer = clock.timer(() => {
+    for (const index of queues) if (transport.device.queue(index)) transport.queueInterrupt(index);
+    queues.clear();
+  });
+  const coalescer = { queues, timer };
+  coalescers.set(transport, coalescer);
+  return coalescer;
 }
 
 /** Variants of when the driver is interrupted, and of when it is to notify. */
@@ -41,14 +65,16 @@ export const INTERRUPTS = {
     },
   },
   'coalesced-interrupts': {
-    what: 'one interrupt for all that was used in two milliseconds',
-    queue: (queue, index, { transport, clock }) => {
+    what: 'one interrupt for all that was used in two milliseconds, in whichever queues',
+    provokes: ['4.2.3.4.1/all-queues'],
+    queue: (queue, index, device) => {
+      const later = coalescerOf(device);
       const signal = queue.signal.bind(queue);
-      const timer = clock.timer(() => {
-        if (transport.device.queue(index) === queue) transport.queueInterrupt(index);
-      });
       queue.signal = () => {
-        if (signal()) timer.arm(clock.now() + COALESCED_NS);
+        if (signal()) {
+          later.queues.add(index);
+          if (later.queues.size === 1) later.timer.arm(device.clock.now() + COALESCED_NS);
+        }
         return false;
       };
     },
@@ -63,6 +89,26 @@ export const INTERRUPTS = {
         const { device, size } = queues[index];
         memory.write16(device + 4 + 8 * size, ODD_EVENT);
       }),
+  },
+  'shifting-event-index': {
+    what: 'with VIRTIO_F_EVENT_IDX, avail_event is behind the driver, ahead of it or far away, and the device looks by itself',
+    hidden: () => Feature.RING_PACKED,
+    ring: (queue, index, { transport, clock }) => {
+      const { device } = transport;
+      if (!has(device.features, Feature.EVENT_IDX)) return;
+      const { device: used, size } = device.queues[index];
+      let turn = 0;
+      afterEnabling(queue, () => {
+        const { next } = queue.progress();
+        device.memory.write16(used + 4 + 8 * size, (next + SHIFTS[turn++ % SHIFTS.length]) & 0xffff);
+      });
+      const timer = clock.timer(() => {
+        if (device.queue(index) !== queue) return;
+        if (queue.available()) device.type.notify(index);
+        timer.arm(clock.now() + MS);
+      });
+      timer.arm(clock.now() + MS);
+    },
   },
   'odd-used-flags': {
     what: 'with VIRTIO_F_EVENT_IDX, flags of the used ring say that no notification is wanted',

@@ -1,9 +1,10 @@
 import { VirtioBlk } from '../../../devices/virtio/blk/blk.js';
 import { VirtioNet } from '../../../devices/virtio/net/net.js';
 import { Status } from '../../../devices/virtio/status.js';
+import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { VirtioPci } from '../../../devices/virtio/transport/pci.js';
 import type { ConfigSpace } from '../../../devices/pci/config-space.js';
-import type { Variant } from './variant.js';
+import type { StructureAlias, Variant } from './variant.js';
 
 const CAPABILITIES_POINTER = 0x34;
 const REVISION_ID = 0x08;
@@ -13,6 +14,12 @@ const LONG_CAPABILITY = 24;
 const RESERVED_TYPE = 0x7f;
 const RESERVED_BAR = 7;
 const COMMON_CONFIGURATION = 1;
+const VENDOR_DATA = 9;
+/** Of nobody that drivers would know. */
+const SOME_VENDOR = 0x5a5a;
+const MODERN_BAR = 4;
+/** The common configuration again, behind its own registers. */
+const SECOND_COMMON: StructureAlias = { from: 0x800, to: 0, size: 0x40 };
 
 const MS = 1_000_000;
 const TINY = 4;
@@ -21,6 +28,11 @@ const READS_A_CHANGE = 3;
 const MAX_CHANGES = 12;
 const ANNOUNCE_NS = 500 * MS;
 const BUFFERS_BEFORE_RESET = 40;
+const MAX_SCRIBBLE = 1 << 16;
+const SCRIBBLE = 0x5a;
+const BUFFERS_BEFORE_UNPLUG = 60;
+const CHANGE_NS = 300 * MS;
+const MAX_LATE_CHANGES = 4;
 
 /** Takes the MSI-X capability out of the list. */
 function withoutMsix(config: ConfigSpace): void {
@@ -47,10 +59,42 @@ function addFirst(config: ConfigSpace, name: string, type: number, bar: number):
   config.preset(CAPABILITIES_POINTER, 1, base);
 }
 
+/** Appends a vendor's data, and a second structure of the kind that drivers want first. */
+function addLast(config: ConfigSpace): void {
+  config.addCapability('VENDOR_DATA', VENDOR_SPECIFIC, 12, () => [
+    { name: 'VENDOR_DATA_LENGTH', offset: 2, width: 1, value: 12 },
+    { name: 'VENDOR_DATA_TYPE', offset: 3, width: 1, value: VENDOR_DATA },
+    { name: 'VENDOR_DATA_ID', offset: 4, width: 2, value: SOME_VENDOR },
+    { name: 'VENDOR_DATA_BYTES', offset: 8, width: 4, value: 0x5a5a_5a5a },
+  ]);
+  config.addCapability('SECOND_COMMON', VENDOR_SPECIFIC, 16, () => [
+    { name: 'SECOND_COMMON_LENGTH', offset: 2, width: 1, value: 16 },
+    { name: 'SECOND_COMMON_TYPE', offset: 3, width: 1, value: COMMON_CONFIGURATION },
+    { name: 'SECOND_COMMON_BAR', offset: 4, width: 1, value: MODERN_BAR },
+    { name: 'SECOND_COMMON_OFFSET', offset: 8, width: 4, value: SECOND_COMMON.from },
+    { name: 'SECOND_COMMON_SIZE', offset: 12, width: 4, value: SECOND_COMMON.size },
+  ]);
+}
+
 function capabilities(config: ConfigSpace): readonly number[] {
   const list: number[] = [];
   for (let at = config.get(CAPABILITIES_POINTER, 1); at !== 0; at = config.get(at + 1, 1)) list.push(at);
   return list;
+}
+
+/** Takes no buffer of the queue after so many looks for one. @param then what happens at that moment */
+function stopAfter(queue: Virtqueue, looks: number, then: () => void): void {
+  const pop = queue.pop.bind(queue);
+  let count = 0;
+  queue.pop = () => {
+    if (++count < looks) return pop();
+    // Whatever the ring says: who serves it has nothing to do.
+    queue.pop = () => undefined;
+    queue.available = () => false;
+    queue.enableNotifications = () => false;
+    then();
+    return undefined;
+  };
 }
 
 /** Variants of what devices look like, and of what becomes of them. */
@@ -62,8 +106,12 @@ export const SHAPES = {
   },
   'legacy-only': {
     what: 'the legacy interface alone',
-    provokes: ['4.1.2.1/match-transitional'],
     interface: 'legacy',
+  },
+  transitional: {
+    what: 'both interfaces, and the device ids of transitional devices',
+    provokes: ['4.1.2.1/match-transitional'],
+    interface: 'transitional',
   },
   'no-msix': {
     what: 'one interrupt line for everything',
@@ -88,11 +136,13 @@ export const SHAPES = {
     },
   },
   'odd-capabilities': {
-    what: 'capabilities of reserved types, with reserved BARs, and longer than they need be',
+    what: 'capabilities of reserved types, with reserved BARs, longer than they need be, twice, and a vendor’s own',
     provokes: ['4.1.4.1/reserved-type', '4.1.4.1/long-capability', '4.1.4.1/reserved-bar'],
     interface: 'modern',
+    alias: SECOND_COMMON,
     prepare: ({ transport }) => {
       if (!(transport instanceof VirtioPci)) return;
+      addLast(transport.config);
       addFirst(transport.config, 'ODD_TYPE', RESERVED_TYPE, 4);
       addFirst(transport.config, 'ODD_BAR', COMMON_CONFIGURATION, RESERVED_BAR);
     },
@@ -101,26 +151,49 @@ export const SHAPES = {
     what: 'DEVICE_NEEDS_RESET after 40 buffers',
     provokes: ['2.1.1/needs-reset'],
     hopeless: true,
-    queue: (queue, _index, { transport }) => {
-      const pop = queue.pop.bind(queue);
-      let count = 0;
-      queue.pop = () => {
-        if (count > BUFFERS_BEFORE_RESET) return undefined;
-        if (++count > BUFFERS_BEFORE_RESET) {
-          transport.device.status |= Status.DEVICE_NEEDS_RESET;
-          transport.configInterrupt();
-          return undefined;
-        }
-        return pop();
-      };
+    queue: (queue, _index, { transport }) =>
+      stopAfter(queue, BUFFERS_BEFORE_RESET, () => {
+        transport.device.status |= Status.DEVICE_NEEDS_RESET;
+        transport.configInterrupt();
+      }),
+  },
+  'hot-unplug': {
+    what: 'the device is taken away after 60 buffers',
+    hopeless: true,
+    queue: (queue, _index, { unplug, clock }) => {
+      // Not in the middle of what the device is doing.
+      const timer = clock.timer(unplug);
+      stopAfter(queue, BUFFERS_BEFORE_UNPLUG, () => timer.arm(clock.now()));
+    },
+  },
+  'discard-scribbles': {
+    what: 'sectors that were discarded read as anything',
+    provokes: ['5.2.6.1/discarded'],
+    prepare: ({ type }) => {
+      if (!(type instanceof VirtioBlk)) return;
+      const { backend } = type;
+      const discard = backend.discard.bind(backend);
+      backend.discard = (offset, length, done) =>
+        discard(offset, length, result => {
+          if (result) done(result);
+          else backend.write(offset, [new Uint8Array(Math.min(length, MAX_SCRIBBLE)).fill(SCRIBBLE)], done);
+        });
     },
   },
   'config-changes': {
-    what: 'the configuration changes while it is read',
-    provokes: ['5.2.6.1/capacity-again', '5.1.4.2/speed-again'],
-    prepare: ({ transport, type }) => {
+    what: 'the configuration changes while it is read, and later',
+    prepare: ({ transport, type, clock }) => {
       if (!(type instanceof VirtioBlk || type instanceof VirtioNet)) return;
       const read = type.config.read.bind(type.config);
+      let left = MAX_LATE_CHANGES;
+      const timer = clock.timer(() => {
+        if (transport.device.status & Status.DRIVER_OK) {
+          transport.device.configChanged();
+          left--;
+        }
+        if (left > 0) timer.arm(clock.now() + CHANGE_NS);
+      });
+      timer.arm(CHANGE_NS);
       let reads = 0;
       let changes = 0;
       type.config.read = (offset, size) => {
@@ -135,7 +208,6 @@ export const SHAPES = {
   },
   announce: {
     what: 'network cards ask their drivers to announce themselves',
-    provokes: ['5.1.9.5.4.1/announces'],
     prepare: ({ transport, type, clock }) => {
       if (!(type instanceof VirtioNet)) return;
       const timer = clock.timer(() => {

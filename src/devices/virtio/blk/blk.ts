@@ -82,7 +82,7 @@ export class VirtioBlk implements DeviceType, RequestOwner {
   readonly maxSegments: number;
   /** What the driver has chosen of writeback and writethrough, if it may. */
   writeback: boolean;
-  private readonly backend: BlockBackend;
+  readonly backend: BlockBackend;
   private readonly serial: Uint8Array;
   private readonly readOnly: boolean;
   private host!: DeviceHost;
