@@ -1,17 +1,18 @@
 import { seededRandom } from '../../src/vmm/seeded-random.js';
-import { runCase, type CorpusEntry, type Outcome } from './fuzz-case.js';
+import { runCase, runSteps, type CorpusEntry, type Outcome } from './fuzz-case.js';
 import type { BlockCoverage } from './coverage.js';
 import type { Step } from './operations.js';
 import type { MakeTarget, Target } from './target.js';
 
 /** Steps of a case that looks for new code, and of one that only goes on. */
 const SHORT = 60;
-const LONG = 20_000;
+const LONG = 50_000;
 
 export interface Failure {
   readonly target: string;
   readonly steps: readonly Step[];
-  readonly error: Error;
+  /** Where and how, for people. */
+  readonly message: string;
 }
 
 /** Fuzzes the targets of one family in turn, from its corpus on. */
@@ -23,6 +24,8 @@ export class Campaign {
   private readonly kept = new Set<string>();
   private readonly random: () => number;
   private readonly names: readonly string[];
+  /** The step that is taken next: one object for all. */
+  private readonly step = { name: '', a: 0, b: 0, c: 0 };
 
   constructor(
     private readonly targets: Readonly<Record<string, MakeTarget>>,
@@ -38,8 +41,8 @@ export class Campaign {
     for (const { target, steps } of this.corpus) {
       const make = this.targets[target];
       if (!make) continue;
-      const { failure } = runCase(make, (_target, index) => steps[index]);
-      if (failure) return { target, steps, error: failure.error };
+      const { failure } = runSteps(make, steps);
+      if (failure) return { target, steps, message: describe(failure.error) };
     }
     coverage.take();
     return undefined;
@@ -53,7 +56,7 @@ export class Campaign {
     return all.filter(({ target, steps }) => {
       const make = this.targets[target];
       if (!make) return false;
-      runCase(make, (_target, index) => steps[index]);
+      runSteps(make, steps);
       const first = !this.kept.has(target);
       this.kept.add(target);
       return coverage.take() > 0 || first;
@@ -62,30 +65,29 @@ export class Campaign {
 
   /** One short case: kept in {@link found} when it reaches something new. */
   explore(coverage: BlockCoverage): Failure | undefined {
-    const name = this.names[this.cases % this.names.length];
+    const name = this.nextTarget();
     const steps: Step[] = [];
-    const failure = this.run(name, this.ancestor(name), SHORT, steps);
-    if (failure) return failure;
+    const { failure } = this.take(name, this.ancestor(name), SHORT, this.random(), steps);
+    if (failure) return { target: name, steps, message: describe(failure.error) };
     if (coverage.take() > 0) this.found.push({ target: name, steps });
     return undefined;
   }
 
   /** One long case, of which nothing is remembered but the seed that it follows from. */
   hammer(): Failure | undefined {
-    const name = this.names[this.cases % this.names.length];
+    const name = this.nextTarget();
     const seed = this.random();
     const ancestor = this.ancestor(name);
-    const outcome = this.take(name, ancestor, LONG, seed, undefined);
-    if (!outcome.failure) return undefined;
+    const { failure } = this.take(name, ancestor, LONG, seed, undefined);
+    if (!failure) return undefined;
     // Once more, this time noting the steps.
     const steps: Step[] = [];
-    const again = this.take(name, ancestor, LONG, seed, steps);
-    return { target: name, steps, error: again.failure?.error ?? outcome.failure.error };
+    this.take(name, ancestor, LONG, seed, steps);
+    return { target: name, steps, message: describe(failure.error) };
   }
 
-  private run(name: string, ancestor: readonly Step[], length: number, steps: Step[]): Failure | undefined {
-    const { failure } = this.take(name, ancestor, length, this.random(), steps);
-    return failure && { target: name, steps, error: failure.error };
+  private nextTarget(): string {
+    return this.names[this.cases % this.names.length];
   }
 
   private take(
@@ -96,12 +98,21 @@ export class Campaign {
     steps: Step[] | undefined,
   ): Outcome {
     const random = seededRandom(seed);
+    const { step } = this;
     let weights: readonly string[] | undefined;
     const next = (target: Target, index: number): Step | undefined => {
       weights ??= weighted(target);
       if (index >= ancestor.length + length) return undefined;
-      const step = index < ancestor.length ? mutated(ancestor[index], random) : drawn(weights, random);
-      steps?.push(step);
+      if (index < ancestor.length) {
+        Object.assign(step, ancestor[index]);
+        mutate(step, random);
+      } else {
+        step.name = weights[random() % weights.length];
+        step.a = random();
+        step.b = random();
+        step.c = random();
+      }
+      steps?.push({ ...step });
       return step;
     };
     const outcome = runCase(this.targets[name], next);
@@ -122,22 +133,23 @@ function weighted({ operations }: Target): string[] {
   return operations.flatMap(({ name, weight }) => Array.from({ length: weight }, () => name));
 }
 
-function drawn(weights: readonly string[], random: () => number): Step {
-  return { name: weights[random() % weights.length], a: random(), b: random(), c: random() };
-}
-
-function mutated(step: Step, random: () => number): Step {
+function mutate(step: { a: number; b: number; c: number }, random: () => number): void {
   const bits = random();
   switch (bits % 24) {
     case 0:
-      return { ...step, a: random() };
+      step.a = random();
+      break;
     case 1:
-      return { ...step, b: random() };
+      step.b = random();
+      break;
     case 2:
-      return { ...step, c: random() };
+      step.c = random();
+      break;
     case 3:
-      return { ...step, b: (step.b ^ (1 << (bits >>> 27))) >>> 0 };
-    default:
-      return step;
+      step.b = (step.b ^ (1 << (bits >>> 27))) >>> 0;
   }
+}
+
+function describe(error: Error): string {
+  return error.stack ?? error.message;
 }

@@ -6,16 +6,18 @@ import { Chain } from '../../src/devices/virtio/queue/chain.js';
 import type { VirtioDevice } from '../../src/devices/virtio/device.js';
 import { packedQueueBytes } from '../../src/devices/virtio/queue/packed-queue.js';
 import { splitQueueBytes } from '../../src/devices/virtio/queue/split-queue.js';
-import type { Virtqueue } from '../../src/devices/virtio/queue/virtqueue.js';
+import { ECAM_BASE, ECAM_SIZE } from '../../src/devices/pci/config-access.js';
 import { DeviceFailure } from './failure.js';
 
 export const RAM = 2 << 20;
 const PAGE = 4096;
 const MS = 1e6;
+const CONFIG_ADDRESS = 0xcf8;
+const CONFIG_DATA = 0xcfc;
 /** Rounds of the machine's loop for one passage of time: timers that arm themselves again have so many turns. */
 const ROUNDS = 4;
 /** Of so many resets one checks all of RAM: it takes longer than all the steps between them. */
-const RESETS_A_CHECK = 16;
+const RESETS_A_CHECK = 64;
 /** Plain data that a device may hold at the most, as characters of JSON. */
 const MAX_STATE = 1 << 20;
 
@@ -35,27 +37,36 @@ Chain.prototype.add = function (...segment: Segment): void {
   add.apply(this, segment);
 };
 
+/** RAM, what it holds but for what devices may have written, and 1 for each byte that they may: of the one machine. */
+const memory = GuestMemory.allocate(RAM);
+const bytes = bytesOf(memory);
+const shadow = Buffer.alloc(RAM);
+const writable = new Uint8Array(RAM);
+const words = new DataView(bytes.buffer, bytes.byteOffset, RAM);
+const shadowWords = new DataView(shadow.buffer, shadow.byteOffset, RAM);
+
+function bytesOf(whole: GuestMemory): Buffer {
+  const ram = whole.bytes(0, RAM);
+  return Buffer.from(ram.buffer, ram.byteOffset, RAM);
+}
+
 /**
  * A whole board without a processor, driven by nothing but its buses, its interrupt acknowledgements, its RAM and the
- * passage of time; and what must hold whatever a guest does with them.
+ * passage of time; and what must hold whatever a guest does with them. There is one at a time: a new one takes the
+ * RAM of the one before.
  */
 export class FuzzMachine {
-  readonly memory = GuestMemory.allocate(RAM);
+  readonly memory = memory;
   readonly board: Board;
   readonly clock: MachineClock;
   /** Ends of the machine that the guest asked for. */
   ends = 0;
+  /** Writes to PCI configuration space, each of which may have moved a base address. */
+  configWrites = 0;
   private ns = 0;
-  /** What RAM holds but for what devices may have written. */
-  private readonly shadow = Buffer.alloc(RAM);
-  private readonly bytes: Buffer;
-  /** 1 for bytes that a device may write. */
-  private readonly writable = new Uint8Array(RAM);
   /** Devices whose queues are watched, and whether they have been used since their last reset. */
   private readonly virtio: { readonly device: VirtioDevice; used: boolean }[] = [];
-  /** Queues whose areas have been named. */
   private resets = 0;
-  private readonly seen = new WeakSet<Virtqueue>();
 
   constructor(parts: Partial<BoardOptions['parts']> = {}) {
     this.clock = new MachineClock({ elapsed: () => this.ns, epoch: 1_700_000_000_000 });
@@ -82,15 +93,16 @@ export class FuzzMachine {
     });
     this.board.connect({
       signalMsi: (address, data) => {
-        requireWord(address, 32, 'the address of a message');
-        requireWord(data, 32, 'the data of a message');
+        if (!isWord(address, 4)) throw notAWord(address, 'the address of a message', 32);
+        if (!isWord(data, 4)) throw notAWord(data, 'the data of a message', 32);
       },
       setIntr: () => undefined,
       setIoapicRoutes: () => undefined,
     });
-    const ram = this.memory.bytes(0, RAM);
-    this.bytes = Buffer.from(ram.buffer, ram.byteOffset, RAM);
-    named = (gpa, length) => this.writable.fill(1, gpa, gpa + length);
+    bytes.fill(0);
+    shadow.fill(0);
+    writable.fill(0);
+    named = (gpa, length) => writable.fill(1, gpa, gpa + length);
   }
 
   /** The board is complete: what firmware does before the kernel starts. */
@@ -100,53 +112,64 @@ export class FuzzMachine {
 
   /** Its queues are watched: what they may write is what the driver named. */
   watch(device: VirtioDevice): void {
-    this.virtio.push({ device, used: false });
+    const watched = { device, used: false };
+    this.virtio.push(watched);
+    device.onQueue = index => {
+      watched.used = true;
+      nameAreas(device, index);
+    };
   }
 
   /** The guest writes its own RAM. */
   poke(gpa: number, size: AccessSize, value: number): void {
     if (gpa < 0 || gpa + size > RAM) return;
-    for (let i = 0; i < size; i++) this.shadow[gpa + i] = this.bytes[gpa + i] = value >>> (8 * i);
+    for (const view of [words, shadowWords]) {
+      if (size === 1) view.setUint8(gpa, value);
+      else if (size === 2) view.setUint16(gpa, value, true);
+      else view.setUint32(gpa, value, true);
+    }
   }
 
   pokeBytes(gpa: number, data: Uint8Array): void {
     if (gpa < 0 || gpa + data.length > RAM) return;
-    this.bytes.set(data, gpa);
-    this.shadow.set(data, gpa);
+    bytes.set(data, gpa);
+    shadow.set(data, gpa);
   }
 
   peek16(gpa: number): number {
-    return gpa >= 0 && gpa + 2 <= RAM ? this.bytes.readUInt16LE(gpa) : 0;
+    return gpa >= 0 && gpa + 2 <= RAM ? words.getUint16(gpa, true) : 0;
   }
 
   portRead(port: number, size: AccessSize): number {
     const value = this.board.ports.read(port, size);
-    requireWord(value, 8 * size, `port ${port} read by ${size}`);
+    if (!isWord(value, size)) throw notAWord(value, `port ${port}`, 8 * size);
     return value;
   }
 
   portWrite(port: number, size: AccessSize, value: number): void {
+    if ((port & 0xfffc) === CONFIG_DATA) this.configWrites++;
     this.board.ports.write(port, size, narrowed(value, size));
   }
 
   mmioRead(gpa: number, size: AccessSize): number {
     const value = this.board.mmio.read(gpa, size);
-    requireWord(value, 8 * size, `address ${gpa.toString(16)} read by ${size}`);
+    if (!isWord(value, size)) throw notAWord(value, `address ${gpa.toString(16)}`, 8 * size);
     return value;
   }
 
   mmioWrite(gpa: number, size: AccessSize, value: number): void {
+    if (gpa >= ECAM_BASE && gpa < ECAM_BASE + ECAM_SIZE) this.configWrites++;
     this.board.mmio.write(gpa, size, narrowed(value, size));
   }
 
   configRead(slot: number, offset: number, size: AccessSize): number {
-    this.portWrite(0xcf8, 4, 0x8000_0000 + slot * 0x800 + (offset & 0xfc));
-    return this.portRead(0xcfc + (offset & 3), size);
+    this.portWrite(CONFIG_ADDRESS, 4, 0x8000_0000 + slot * 0x800 + (offset & 0xfc));
+    return this.portRead(CONFIG_DATA + (offset & 3), size);
   }
 
   configWrite(slot: number, offset: number, size: AccessSize, value: number): void {
-    this.portWrite(0xcf8, 4, 0x8000_0000 + slot * 0x800 + (offset & 0xfc));
-    this.portWrite(0xcfc + (offset & 3), size, value);
+    this.portWrite(CONFIG_ADDRESS, 4, 0x8000_0000 + slot * 0x800 + (offset & 0xfc));
+    this.portWrite(CONFIG_DATA + (offset & 3), size, value);
   }
 
   /** Time passes, and the machine looks at its timers some times. */
@@ -162,27 +185,32 @@ export class FuzzMachine {
   /** Time from 32 random bits: nothing, nanoseconds, milliseconds or days. */
   elapseRandomly(random: number): void {
     const amount = random >>> 2;
-    this.elapse([0, amount & 0xffff, (amount & 0xff) * MS, amount * 16 * MS][random & 3]);
+    switch (random & 3) {
+      case 0:
+        return this.elapse(0);
+      case 1:
+        return this.elapse(amount & 0xffff);
+      case 2:
+        return this.elapse((amount & 0xff) * MS);
+      default:
+        return this.elapse(amount * 16 * MS);
+    }
   }
 
-  /** After each step: what is new in the queues. */
+  /** After each step: what is under way in the queues. */
   afterStep(): void {
     this.noticeResets();
-    for (const watched of this.virtio) {
-      const { device } = watched;
+    for (const { device, used } of this.virtio) {
+      if (!used) continue;
       for (let index = 0; index < device.queues.length; index++) {
         const queue = device.queue(index);
         if (queue === undefined) continue;
-        watched.used = true;
         const { inFlight } = queue.progress();
         if (inFlight > queue.size || inFlight < 0) {
           throw new DeviceFailure(
             `queue ${index} of ${queue.size} entries has ${inFlight} buffers under way`,
           );
         }
-        if (this.seen.has(queue)) continue;
-        this.seen.add(queue);
-        this.nameAreas(device, index);
       }
     }
   }
@@ -198,15 +226,15 @@ export class FuzzMachine {
       if (device.queues.some((_, index) => device.queue(index))) continue;
       watched.used = false;
       if (++this.resets % RESETS_A_CHECK !== 0) continue;
-      this.checkMemory();
-      this.writable.fill(0);
-      this.bytes.copy(this.shadow);
+      checkMemory();
+      writable.fill(0);
+      bytes.copy(shadow);
     }
   }
 
   /** At the end of a case. */
   finish(): void {
-    this.checkMemory();
+    checkMemory();
     for (const device of this.board.allDevices()) {
       const state = JSON.stringify(device.save());
       if (state.length > MAX_STATE)
@@ -214,27 +242,27 @@ export class FuzzMachine {
     }
     named = undefined;
   }
+}
 
-  private nameAreas(device: VirtioDevice, index: number): void {
-    const { size, descriptors, device: area } = device.queues[index];
-    if (device.packed) {
-      this.writable.fill(1, descriptors, descriptors + packedQueueBytes(size).descriptors);
-      this.writable.fill(1, area, area + 4);
-    } else {
-      this.writable.fill(1, area, area + splitQueueBytes(size).device);
-    }
+/** A queue that works has areas of its own to write: the used ring, or the descriptors and the event structure. */
+function nameAreas(device: VirtioDevice, index: number): void {
+  const { size, descriptors, device: area } = device.queues[index];
+  if (device.packed) {
+    writable.fill(1, descriptors, descriptors + packedQueueBytes(size).descriptors);
+    writable.fill(1, area, area + 4);
+  } else {
+    writable.fill(1, area, area + splitQueueBytes(size).device);
   }
+}
 
-  /** No byte has changed that nobody named. */
-  private checkMemory(): void {
-    const { bytes, shadow, writable } = this;
-    if (bytes.equals(shadow)) return;
-    for (let page = 0; page < RAM; page += PAGE) {
-      if (bytes.compare(shadow, page, page + PAGE, page, page + PAGE) === 0) continue;
-      for (let at = page; at < page + PAGE; at++) {
-        if (bytes[at] !== shadow[at] && writable[at] === 0) {
-          throw new DeviceFailure(`a device has written to 0x${at.toString(16)}, which no descriptor named`);
-        }
+/** No byte has changed that nobody named. */
+function checkMemory(): void {
+  if (bytes.equals(shadow)) return;
+  for (let page = 0; page < RAM; page += PAGE) {
+    if (bytes.compare(shadow, page, page + PAGE, page, page + PAGE) === 0) continue;
+    for (let at = page; at < page + PAGE; at++) {
+      if (bytes[at] !== shadow[at] && writable[at] === 0) {
+        throw new DeviceFailure(`a device has written to 0x${at.toString(16)}, which no descriptor named`);
       }
     }
   }
@@ -244,9 +272,11 @@ function narrowed(value: number, size: AccessSize): number {
   return size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1);
 }
 
-/** @throws DeviceFailure for what is no unsigned number of so many bits */
-function requireWord(value: number, bits: number, what: string): void {
-  if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits) {
-    throw new DeviceFailure(`${what}: ${value} is no number of ${bits} bits`);
-  }
+/** True for an unsigned number of so many bytes. */
+function isWord(value: number, size: AccessSize): boolean {
+  return size === 4 ? value >>> 0 === value : (value & ((1 << (8 * size)) - 1)) === value;
+}
+
+function notAWord(value: number, what: string, bits: number): DeviceFailure {
+  return new DeviceFailure(`${what}: ${value} is no number of ${bits} bits`);
 }

@@ -52,8 +52,9 @@ function accesses(machine: FuzzMachine, names: readonly string[]): Operation[] {
       name: 'save-load',
       weight: 1,
       run: a => {
-        const device = pick(devices, a);
-        device.load(JSON.parse(JSON.stringify(device.save())) as ReturnType<typeof device.save>);
+        const device = pick(devices, a >>> 3);
+        if ((a & 7) === 0)
+          device.load(JSON.parse(JSON.stringify(device.save())) as ReturnType<typeof device.save>);
       },
     },
     { name: 'reset', weight: 1, run: a => ((a & 7) === 0 ? machine.board.reset() : undefined) },

@@ -10,6 +10,13 @@ import type { Subject } from './subject.js';
 const SECTOR = 512;
 const TYPES = [0, 0, 0, 1, 1, 1, 4, 8, 11, 13, 2, 5, 0x8000_0000, 0xffff_ffff] as const;
 const LENGTHS = [0, 1, 20, 511, 512, 513, 1024, 4096] as const;
+const MAX_RANGES = 34;
+/** The request that is being made: it is copied before the next one. */
+const headerBytes = new Uint8Array(16);
+const header = new DataView(headerBytes.buffer);
+const rangeBytes = new Uint8Array(16 * MAX_RANGES);
+const ranges = new DataView(rangeBytes.buffer);
+const zeroes = new Uint8Array(4096);
 /** Requests that may wait anywhere: as many as both queues have entries. */
 const MAX_WAITING = 512;
 
@@ -116,22 +123,19 @@ export function blkSubject(clock: Clock): Subject {
       },
     },
   });
-  const header = (a: number, sector: number): Uint8Array => {
-    const view = new DataView(new ArrayBuffer(16));
-    view.setUint32(0, pick(TYPES, a), true);
-    view.setUint32(8, sector, true);
-    if ((a >>> 16) % 16 === 0) view.setUint32(12, valueOf(Math.imul(a, 31) >>> 0), true);
-    return new Uint8Array(view.buffer);
+  const makeHeader = (a: number, sector: number): void => {
+    header.setUint32(0, pick(TYPES, a), true);
+    header.setUint32(8, sector, true);
+    header.setUint32(12, (a >>> 16) % 16 === 0 ? valueOf(Math.imul(a, 31) >>> 0) : 0, true);
   };
-  const ranges = (a: number, b: number): Uint8Array => {
-    const count = (a >>> 8) % 34;
-    const view = new DataView(new ArrayBuffer(16 * count + ((a >>> 20) % 16 === 0 ? 3 : 0)));
+  const makeRanges = (a: number, b: number): Uint8Array => {
+    const count = (a >>> 8) % MAX_RANGES;
     for (let i = 0; i < count; i++) {
-      view.setUint32(16 * i, valueOf(b + i) % 80, true);
-      view.setUint32(16 * i + 8, valueOf(Math.imul(b, 7) >>> 0) % 80, true);
-      view.setUint32(16 * i + 12, (a >>> 24) % 8 === 0 ? valueOf(b) : a & 1, true);
+      ranges.setUint32(16 * i, valueOf(b + i) % 80, true);
+      ranges.setUint32(16 * i + 8, valueOf(Math.imul(b, 7) >>> 0) % 80, true);
+      ranges.setUint32(16 * i + 12, (a >>> 24) % 8 === 0 ? valueOf(b) : a & 1, true);
     }
-    return new Uint8Array(view.buffer);
+    return rangeBytes.subarray(0, 16 * count + ((a >>> 20) % 16 === 0 ? 3 : 0));
   };
   return {
     type,
@@ -139,9 +143,10 @@ export function blkSubject(clock: Clock): Subject {
       const sector = (b & 1 ? valueOf(b) : b >>> 1) % (b & 2 ? 2 ** 32 : 64);
       const length = pick(LENGTHS, b >>> 8);
       const kind = pick(TYPES, a);
-      const pieces: Piece[] = [{ data: header(a, sector) }];
-      if (kind === 11 || kind === 13) pieces.push({ data: ranges(a, b) });
-      else if (kind === 1) pieces.push({ data: new Uint8Array(length) });
+      makeHeader(a, sector);
+      const pieces: Piece[] = [{ data: headerBytes }];
+      if (kind === 11 || kind === 13) pieces.push({ data: makeRanges(a, b) });
+      else if (kind === 1) pieces.push({ data: zeroes.subarray(0, length) });
       for (let i = (a >>> 4) & 3; i > 0 && kind !== 1; i--) pieces.push({ data: length });
       if ((a >>> 28) % 8 !== 0) pieces.push({ data: 1 });
       return pieces;

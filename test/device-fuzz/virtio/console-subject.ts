@@ -4,6 +4,11 @@ import { pick, valueOf } from '../operations.js';
 import type { Subject } from './subject.js';
 
 const LENGTHS = [0, 1, 7, 8, 9, 64, 4000] as const;
+const CONTROL_LENGTHS = [0, 7, 8, 8, 8, 8, 12] as const;
+/** The request that is being made: it is copied before the next one. */
+const controlBytes = new Uint8Array(12);
+const control = new DataView(controlBytes.buffer);
+const zeroes = new Uint8Array(4000);
 
 /** A far end with as much room and input as it is given. */
 class UnrulyLine implements ConsoleLine {
@@ -42,15 +47,13 @@ export function consoleSubject(): Subject {
   return {
     type,
     request(queue, a, b) {
-      if (queue % 2 === 0) return Array.from({ length: 1 + (a & 1) }, () => ({ data: pick(LENGTHS, b) }));
-      if (queue !== 3) return [{ data: new Uint8Array(pick(LENGTHS, b)) }];
-      const view = new DataView(new ArrayBuffer(pick([0, 7, 8, 8, 8, 8, 12], b >>> 8)));
-      if (view.byteLength >= 8) {
-        view.setUint32(0, a & 1 ? valueOf(a) : (a >>> 1) & 3, true);
-        view.setUint16(4, (b >>> 16) % 9, true);
-        view.setUint16(6, (b >>> 24) & 1, true);
-      }
-      return [{ data: new Uint8Array(view.buffer) }];
+      const length = pick(LENGTHS, b);
+      if (queue % 2 === 0) return a & 1 ? [{ data: length }, { data: length }] : [{ data: length }];
+      if (queue !== 3) return [{ data: zeroes.subarray(0, length) }];
+      control.setUint32(0, a & 1 ? valueOf(a) : (a >>> 1) & 3, true);
+      control.setUint16(4, (b >>> 16) % 9, true);
+      control.setUint16(6, (b >>> 24) & 1, true);
+      return [{ data: controlBytes.subarray(0, pick(CONTROL_LENGTHS, b >>> 8)) }];
     },
     world: [
       {

@@ -54,45 +54,59 @@ class UnrulyPeer implements NetBackend {
   close(): void {}
 }
 
-/** An Ethernet frame with an IP header and a TCP or UDP header that are about right. */
-function frameOf(length: number, a: number): Uint8Array {
-  const frame = new Uint8Array(length);
-  const put = (at: number, ...bytes: number[]): void => {
-    for (let i = 0; i < bytes.length && at + i < length; i++) frame[at + i] = bytes[i];
-  };
-  put(0, 0x52, 0x54, 0, 0x12, 0x34, a & 1 ? 0x56 : 0x57);
-  if (a & 2) put(0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
-  const udp = (a & 8) !== 0;
-  let at = 12;
+const HEADER = 12;
+/** The request or the frame that is being made: it is copied before the next one. */
+const scratch = new Uint8Array(HEADER + 4096);
+const view = new DataView(scratch.buffer);
+
+/** Puts bytes at `at` as far as they lie before `end`. */
+function put(at: number, end: number, list: readonly number[]): void {
+  for (let i = 0; i < list.length && at + i < end; i++) scratch[at + i] = list[i];
+}
+
+const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+const TO_US = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+const TO_OTHERS = [0x52, 0x54, 0, 0x12, 0x34, 0x57];
+const VLAN = [0x81, 0x00];
+const IPV6 = [0x86, 0xdd, 0x60];
+const IPV6_OPTIONS = [0, 64, ...Array<number>(32).fill(1), 6];
+const IPV4 = [0x08, 0x00, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6];
+const TRANSPORT = [0x12, 0x34, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x10];
+
+/** Makes an Ethernet frame with an IP header and a TCP or UDP header that are about right, at `start` of the scratch. */
+function makeFrame(start: number, length: number, a: number): void {
+  const end = start + length;
+  scratch.fill(0, start, end);
+  put(start, end, a & 2 ? BROADCAST : a & 1 ? TO_US : TO_OTHERS);
+  const protocol = a & 8 ? 17 : 6;
+  let at = start + 12;
   if (a & 16) {
-    put(at, 0x81, 0x00, (a >>> 8) & 0xff, a & 0xff);
+    put(at, end, VLAN);
+    set(at + 2, end, a >>> 8);
+    set(at + 3, end, a);
     at += 4;
   }
   if (a & 4) {
-    put(at, 0x86, 0xdd, 0x60);
-    put(at + 8, udp ? 17 : 6);
-    if (a & 32) put(at + 8, 0, 64, ...Array<number>(32).fill(1), 6, (a >>> 16) & 0xff);
+    put(at, end, IPV6);
+    set(at + 8, end, protocol);
+    if (a & 32) {
+      put(at + 8, end, IPV6_OPTIONS);
+      set(at + 8 + IPV6_OPTIONS.length, end, a >>> 16);
+    }
     at += 42;
   } else {
-    put(
-      at,
-      0x08,
-      0x00,
-      a & 64 ? (a >>> 20) & 0xff : 0x45,
-      0,
-      0,
-      40,
-      0,
-      0,
-      (a >>> 12) & 0x3f,
-      0,
-      64,
-      udp ? 17 : 6,
-    );
+    put(at, end, IPV4);
+    if (a & 64) set(at + 2, end, a >>> 20);
+    set(at + 8, end, (a >>> 12) & 0x3f);
+    set(at + 11, end, protocol);
     at += 22;
   }
-  put(at, 0x12, 0x34, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, a & 128 ? (a >>> 24) & 0xff : 0x50, 0x10);
-  return frame;
+  put(at, end, TRANSPORT);
+  if (a & 128) set(at + 12, end, a >>> 24);
+}
+
+function set(at: number, end: number, byte: number): void {
+  if (at < end) scratch[at] = byte;
 }
 
 export function netSubject(): Subject {
@@ -113,15 +127,14 @@ export function netSubject(): Subject {
     mtu: 1500,
     queuePairs: PAIRS,
   });
-  const header = (a: number, b: number): Uint8Array => {
-    const view = new DataView(new ArrayBuffer(12));
+  const makeHeader = (a: number, b: number): void => {
     view.setUint8(0, a & 3);
     view.setUint8(1, pick(GSO_TYPES, a >>> 2));
     view.setUint16(2, b & 1 ? valueOf(b) : 54, true);
     view.setUint16(4, a & 0x1000 ? valueOf(a) : 1000, true);
     view.setUint16(6, b & 2 ? valueOf(Math.imul(b, 3) >>> 0) : 34, true);
     view.setUint16(8, b & 4 ? valueOf(Math.imul(b, 5) >>> 0) : 16, true);
-    return new Uint8Array(view.buffer);
+    view.setUint16(10, 0);
   };
   const command = (a: number, b: number): Piece[] => {
     const [kind, number, length] = pick(COMMANDS, a);
@@ -136,9 +149,10 @@ export function netSubject(): Subject {
     request(queue, a, b) {
       if (queue === 2 * PAIRS || (queue === 2 && a % 3 === 0)) return command(a >>> 2, b);
       const length = pick(LENGTHS, b >>> 4);
-      if (queue % 2 === 0) return Array.from({ length: 1 + (a & 1) }, () => ({ data: length }));
-      const frame = frameOf(length, Math.imul(a, 0x9e37_79b1) >>> 0);
-      const whole = Uint8Array.from([...header(a, b), ...frame]);
+      if (queue % 2 === 0) return a & 1 ? [{ data: length }, { data: length }] : [{ data: length }];
+      makeHeader(a, b);
+      makeFrame(HEADER, length, Math.imul(a, 0x9e37_79b1) >>> 0);
+      const whole = scratch.subarray(0, HEADER + length);
       if (a & 0x100) return [{ data: whole }];
       const cut = (b >>> 12) % (whole.length + 1);
       return [{ data: whole.subarray(0, cut) }, { data: whole.subarray(cut) }];
@@ -151,7 +165,9 @@ export function netSubject(): Subject {
           const gso = pick([undefined, undefined, 'tcp4', 'tcp6', 'udp'] as const, b);
           const offload =
             b & 0x100 ? { csumStart: 34, csumOffset: 16, gso, gsoSize: 500, headerLength: 54 } : undefined;
-          peer.card.receive(frameOf(pick(LENGTHS, a >>> 3), Math.imul(a, 0x9e37_79b1) >>> 0), offload);
+          const length = pick(LENGTHS, a >>> 3);
+          makeFrame(0, length, Math.imul(a, 0x9e37_79b1) >>> 0);
+          peer.card.receive(scratch.subarray(0, length), offload);
         },
       },
       {

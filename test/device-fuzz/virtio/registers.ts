@@ -47,12 +47,35 @@ export function registersOf(machine: FuzzMachine, way: Way): Registers {
   }
 }
 
+/** Where a base address register leads, looked up again only after something has been written to configuration space. */
+class Window {
+  private known = 0;
+  private writes = -1;
+
+  constructor(
+    private readonly machine: FuzzMachine,
+    private readonly register: number,
+    private readonly mask: number,
+  ) {}
+
+  get base(): number {
+    const { machine } = this;
+    if (this.writes !== machine.configWrites) {
+      this.known = (machine.configRead(SLOT, this.register, 4) & this.mask) >>> 0;
+      this.writes = machine.configWrites;
+    }
+    return this.known;
+  }
+}
+
 class ModernPciRegisters implements Registers {
   readonly legacy = false;
   readonly size = 0x4000;
   readonly known: readonly KnownRegister[];
+  private readonly window: Window;
 
   constructor(private readonly machine: FuzzMachine) {
+    this.window = new Window(machine, 0x20, ~15);
     this.known = [
       ...Array.from(COMMON_FIELD_WIDTHS, ([offset, size]) => ({ offset, size })),
       { offset: 0x1000, size: 1 },
@@ -121,7 +144,7 @@ class ModernPciRegisters implements Registers {
   }
 
   private get base(): number {
-    return this.machine.configRead(SLOT, 0x20, 4) - (this.machine.configRead(SLOT, 0x20, 4) & 15);
+    return this.window.base;
   }
 }
 
@@ -141,7 +164,11 @@ class LegacyPciRegisters implements Registers {
     { offset: 0x16, size: 2 },
   ];
 
-  constructor(private readonly machine: FuzzMachine) {}
+  private readonly window: Window;
+
+  constructor(private readonly machine: FuzzMachine) {
+    this.window = new Window(machine, 0x10, 0xfffc);
+  }
 
   read(offset: number, size: AccessSize): number {
     return this.machine.portRead(this.base + offset, size);
@@ -193,7 +220,7 @@ class LegacyPciRegisters implements Registers {
   }
 
   private get base(): number {
-    return this.machine.configRead(SLOT, 0x10, 4) & 0xfffc;
+    return this.window.base;
   }
 }
 

@@ -15,6 +15,12 @@ const NEXT = 1;
 const WRITE = 2;
 const INDIRECT = 4;
 
+/** A chain has at most so many buffers. */
+const MAX_BUFFERS = 64;
+/** Buffers of a chain that has many. */
+const MANY = 40;
+const NO_BYTES = new Uint8Array(0x4000);
+
 /** A descriptor of a request, as it is to be. */
 export interface Piece {
   /** What the device is to read; a number of bytes that it is to write. */
@@ -43,6 +49,34 @@ export const FLAWS = [
 ] as const;
 export type Flaw = (typeof FLAWS)[number];
 
+const DEVICE_MEMORY = [0xfee0_0000, 0xfec0_0000, 0xe001_0000, 0xfeb0_0000, 0xc000_0000] as const;
+const HUGE = [0xffff_ffff, 0x8000_0000, RAM] as const;
+
+/** The buffers of the chain that is being made. */
+class Buffers {
+  count = 0;
+  readonly gpas = new Float64Array(MAX_BUFFERS);
+  readonly lengths = new Float64Array(MAX_BUFFERS);
+  readonly flags = new Uint8Array(MAX_BUFFERS);
+
+  add(gpa: number, length: number, flags: number): void {
+    this.gpas[this.count] = gpa;
+    this.lengths[this.count] = length;
+    this.flags[this.count++] = flags;
+  }
+
+  reverse(): void {
+    for (const list of [this.gpas, this.lengths, this.flags]) list.subarray(0, this.count).reverse();
+  }
+
+  repeatLast(count: number): void {
+    const last = this.count - 1;
+    while (this.count < count) this.add(this.gpas[last], this.lengths[last], this.flags[last]);
+  }
+}
+
+const buffers = new Buffers();
+
 /** The driver's side of one queue: as much of it as a bad driver keeps in mind. */
 export class DriverRing {
   readonly areas: readonly [descriptors: number, driver: number, device: number];
@@ -62,17 +96,20 @@ export class DriverRing {
     const driver = base + 16 * size;
     const device = Math.ceil((driver + 6 + 2 * size) / 4096) * 4096;
     this.areas = legacy ? [base, driver, device] : [base, base + 0x1000, base + 0x2000];
-    machine.pokeBytes(base, new Uint8Array(QUEUE_BYTES));
+    machine.pokeBytes(base, NO_BYTES.subarray(0, 16 * size));
+    machine.pokeBytes(this.areas[1], NO_BYTES.subarray(0, 6 + 2 * size));
+    machine.pokeBytes(this.areas[2], NO_BYTES.subarray(0, 6 + 8 * size));
   }
 
   /** Puts a chain into the ring and makes it available. @returns words of memory written */
   add(pieces: readonly Piece[], indirect: boolean, flaw: Flaw, random: number): number {
-    const buffers = this.place(pieces, flaw, random);
+    buffers.count = 0;
+    const flawed = (random >>> 9) % pieces.length;
+    for (let i = 0; i < pieces.length; i++)
+      this.place(pieces[i].data, i, i === flawed ? flaw : 'none', random);
     if (flaw === 'read-after-write') buffers.reverse();
-    if (flaw === 'many') while (buffers.length < 40) buffers.push(buffers[buffers.length - 1]);
-    return this.packed
-      ? this.addPacked(buffers, indirect, flaw, random)
-      : this.addSplit(buffers, indirect, flaw, random);
+    if (flaw === 'many') buffers.repeatLast(MANY);
+    return this.packed ? this.addPacked(indirect, flaw, random) : this.addSplit(indirect, flaw, random);
   }
 
   /** Writes 16 bits somewhere into the ring. */
@@ -117,27 +154,19 @@ export class DriverRing {
     this.machine.poke(this.areas[1] + 2, 2, this.available);
   }
 
-  private place(
-    pieces: readonly Piece[],
-    flaw: Flaw,
-    random: number,
-  ): { gpa: number; length: number; flags: number }[] {
-    return pieces.map(({ data }, i) => {
-      const slot = BUFFERS + (((random >>> 3) + 7 * i) % BUFFER_SLOTS) * BUFFER_BYTES;
-      const writable = typeof data === 'number';
-      let length = writable ? data : data.length;
-      let gpa = slot + (random & 7);
-      if (!writable) this.machine.pokeBytes(gpa, data.subarray(0, BUFFER_BYTES - 8));
-      if (i === (random >>> 9) % pieces.length) {
-        if (flaw === 'beyond') gpa = RAM - (random & 0xff);
-        else if (flaw === 'wrap') gpa = 2 ** 64 - 4096;
-        else if (flaw === 'device-memory')
-          gpa = pick([0xfee0_0000, 0xfec0_0000, 0xe001_0000, 0xfeb0_0000, 0xc000_0000], random);
-        else if (flaw === 'huge') length = pick([0xffff_ffff, 0x8000_0000, RAM, RAM - gpa], random);
-        else if (flaw === 'empty') length = 0;
-      }
-      return { gpa, length, flags: writable ? WRITE : 0 };
-    });
+  private place(data: Uint8Array | number, i: number, flaw: Flaw, random: number): void {
+    const slot = BUFFERS + (((random >>> 3) + 7 * i) % BUFFER_SLOTS) * BUFFER_BYTES;
+    const writable = typeof data === 'number';
+    let length = writable ? data : data.length;
+    let gpa = slot + (random & 7);
+    if (!writable)
+      this.machine.pokeBytes(gpa, length > BUFFER_BYTES - 8 ? data.subarray(0, BUFFER_BYTES - 8) : data);
+    if (flaw === 'beyond') gpa = RAM - (random & 0xff);
+    else if (flaw === 'wrap') gpa = 2 ** 64 - 4096;
+    else if (flaw === 'device-memory') gpa = pick(DEVICE_MEMORY, random);
+    else if (flaw === 'huge') length = random % 4 === 3 ? RAM - gpa : pick(HUGE, random);
+    else if (flaw === 'empty') length = 0;
+    buffers.add(gpa, length, writable ? WRITE : 0);
   }
 
   private descriptor(at: number, gpa: number, length: number, word12: number, word14: number): void {
@@ -149,37 +178,31 @@ export class DriverRing {
     machine.poke(at + 14, 2, word14);
   }
 
-  private addSplit(
-    buffers: readonly { gpa: number; length: number; flags: number }[],
-    indirect: boolean,
-    flaw: Flaw,
-    random: number,
-  ): number {
+  private addSplit(indirect: boolean, flaw: Flaw, random: number): number {
     const { machine, size, areas } = this;
     const table = TABLES + (random % 16) * TABLE_BYTES;
-    const count = buffers.length;
+    const { count } = buffers;
     const first = this.nextDescriptor % size;
-    const at = (i: number): number => (indirect ? i : (first + i) % size);
     const base = indirect ? table : areas[0];
-    buffers.forEach(({ gpa, length, flags }, i) => {
+    for (let i = 0; i < count; i++) {
       const last = i === count - 1;
-      let next = last ? 0 : at(i + 1);
+      let next = last ? 0 : indirect ? i + 1 : (first + i + 1) % size;
       let more = last ? 0 : NEXT;
-      if (last && flaw === 'loop') [next, more] = [at(0), NEXT];
-      if (last && flaw === 'bad-next') [next, more] = [indirect ? count : size + (random & 0xff), NEXT];
-      if (flaw === 'indirect-in-indirect' && last && indirect) more |= INDIRECT;
-      this.descriptor(base + 16 * at(i), gpa, length, flags | more, next);
-    });
+      if (last && flaw === 'loop') {
+        next = indirect ? 0 : first;
+        more = NEXT;
+      } else if (last && flaw === 'bad-next') {
+        next = indirect ? count : size + (random & 0xff);
+        more = NEXT;
+      } else if (last && flaw === 'indirect-in-indirect' && indirect) more |= INDIRECT;
+      const at = base + 16 * (indirect ? i : (first + i) % size);
+      this.descriptor(at, buffers.gpas[i], buffers.lengths[i], buffers.flags[i] | more, next);
+    }
     let head = first;
     if (indirect) {
       const flags = INDIRECT | (flaw === 'indirect-and-next' ? NEXT : 0) | (random & 0x400 ? WRITE : 0);
-      this.descriptor(
-        areas[0] + 16 * head,
-        table,
-        16 * count + (flaw === 'indirect-odd' ? 1 : 0),
-        flags,
-        head,
-      );
+      const length = 16 * count + (flaw === 'indirect-odd' ? 1 : 0);
+      this.descriptor(areas[0] + 16 * head, table, length, flags, head);
     }
     this.nextDescriptor += indirect ? 1 : count;
     if (flaw === 'bad-head') head = size + (random & 0xffff);
@@ -189,33 +212,27 @@ export class DriverRing {
     return count + 3;
   }
 
-  private addPacked(
-    buffers: readonly { gpa: number; length: number; flags: number }[],
-    indirect: boolean,
-    flaw: Flaw,
-    random: number,
-  ): number {
+  private addPacked(indirect: boolean, flaw: Flaw, random: number): number {
     const { areas } = this;
+    const { count, gpas, lengths, flags } = buffers;
     const id = flaw === 'bad-head' ? random & 0xffff : this.slot;
     if (indirect) {
       const table = TABLES + (random % 16) * TABLE_BYTES;
-      buffers.forEach(({ gpa, length, flags }, i) => {
-        const more = flaw === 'indirect-in-indirect' ? INDIRECT : 0;
-        this.descriptor(table + 16 * i, gpa, length, 0, flags | more);
-      });
-      const length = 16 * buffers.length + (flaw === 'indirect-odd' ? 1 : 0);
+      const nested = flaw === 'indirect-in-indirect' ? INDIRECT : 0;
+      for (let i = 0; i < count; i++)
+        this.descriptor(table + 16 * i, gpas[i], lengths[i], 0, flags[i] | nested);
+      const length = 16 * count + (flaw === 'indirect-odd' ? 1 : 0);
       const more = flaw === 'indirect-and-next' ? NEXT : 0;
       this.descriptor(areas[0] + 16 * this.slot, table, length, id, INDIRECT | more | this.turn);
       this.advance();
-      return buffers.length + 1;
+      return count + 1;
     }
-    const endless = flaw === 'loop' ? NEXT : 0;
-    buffers.forEach(({ gpa, length, flags }, i) => {
-      const more = i < buffers.length - 1 ? NEXT : endless;
-      this.descriptor(areas[0] + 16 * this.slot, gpa, length, id, flags | more | this.turn);
+    for (let i = 0; i < count; i++) {
+      const more = i < count - 1 || flaw === 'loop' ? NEXT : 0;
+      this.descriptor(areas[0] + 16 * this.slot, gpas[i], lengths[i], id, flags[i] | more | this.turn);
       this.advance();
-    });
-    return buffers.length;
+    }
+    return count;
   }
 
   private get turn(): number {

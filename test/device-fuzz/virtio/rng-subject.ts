@@ -1,8 +1,10 @@
 import { VirtioRng } from '../../../src/devices/virtio/rng.js';
 import { DeviceFailure } from '../failure.js';
 import { pick } from '../operations.js';
+import type { Piece } from './rings.js';
 import type { Subject } from './subject.js';
 
+const readable = new Uint8Array(16);
 const LENGTHS = [0, 1, 64, 4000, 0x1_0000, 0x8_0000] as const;
 /** What one step may draw: 256 buffers of 64 KiB. */
 const MAX_DRAWN = 16 << 20;
@@ -15,10 +17,12 @@ export function rngSubject(): Subject {
   });
   return {
     type,
-    request: (_queue, a, b) => [
-      ...(a % 8 === 0 ? [{ data: new Uint8Array(16) }] : []),
-      ...Array.from({ length: 1 + (a & 3) }, () => ({ data: pick(LENGTHS, b) })),
-    ],
+    request(_queue, a, b) {
+      const pieces: Piece[] = a % 8 === 0 ? [{ data: readable }] : [];
+      const piece = { data: pick(LENGTHS, b) };
+      for (let i = 0; i <= (a & 3); i++) pieces.push(piece);
+      return pieces;
+    },
     world: [
       {
         name: 'drawn',

@@ -110,6 +110,7 @@ const entropy = (features = 0n): Subject => new Subject(new ModernPci(rng()), fe
 const disk = (backend = new HeldDisk()): Subject => new Subject(new ModernPci(new VirtioBlk({ backend })));
 
 const IN = 0;
+const OUT = 1;
 const IOERR = 1;
 const UNSUPP = 2;
 
@@ -175,6 +176,27 @@ describe('what a driver makes available', () => {
     subject.driver.publish(0);
     subject.notify();
     expect([subject.broken, subject.driver.collect()]).toEqual([true, []]);
+  });
+
+  it('may end behind the last byte of RAM, of which nothing is used: bounds of descriptors, as vsock had none', () => {
+    const { size } = new ModernPci(rng()).memory;
+    const past = [
+      { gpa: size - 8, length: 9 },
+      { gpa: size, length: 1 },
+      { gpa: size - 1, length: 0xffff_ffff },
+    ];
+    for (const writable of [false, true]) {
+      for (const piece of past) {
+        const backend = new HeldDisk();
+        const subject = disk(backend);
+        expect(subject.request(writable ? IN : OUT, 0n, { ...piece, writable })).toBeUndefined();
+        expect([subject.broken, backend.asked]).toEqual([true, []]);
+      }
+    }
+    const subject = entropy();
+    subject.driver.add({ gpa: size - 8, length: 8, writable: true });
+    subject.notify();
+    expect([subject.broken, subject.driver.collect()]).toEqual([false, [{ id: 0, length: 8 }]]);
   });
 
   it('may be a chain that is a loop', () => {
@@ -272,6 +294,20 @@ describe('set-up', () => {
       bus.write(base + 0x70, 4, 0);
     }
     expect(transport.status).toBe(0);
+  });
+
+  it('of legacy queues stays where it is when pages get another size: ring page count', () => {
+    const transport = new LegacyMmio(rng());
+    transport.status = 3;
+    transport.setUpQueue(0, 8, areasAt(QUEUE));
+    const [{ base }] = transport.whole.ranges;
+    const { bus } = transport;
+    const before = bus.read(base + 0x40, 4);
+    expect(before).toBeGreaterThan(0);
+    for (const page of [0, 1, 0xffff_ffff]) {
+      bus.write(base + 0x28, 4, page);
+      expect(bus.read(base + 0x40, 4)).toBe(before);
+    }
   });
 
   it('again and again holds nothing of the times before: re-initialisation with requests under way', () => {
@@ -422,6 +458,32 @@ describe('network cards', () => {
     expect(rig.command([1, 0, ...addresses(4000, 4000), ...addresses(0, 0)], 2)).toBe(1);
     expect(rig.command([1, 0, 0xff, 0xff, 0xff, 0xff, ...addresses(0, 0)], 2)).toBe(1);
     expect(rig.command([1, 0, ...addresses(9, 1), ...addresses(0, 0)], 2)).toBe(1);
+  });
+});
+
+describe('lists of any length that a guest sends, as a balloon’s statistics', () => {
+  const long = Array.from({ length: 5 }, (_, i) => ({ gpa: DATA + 0x1000 + i, length: 1 << 20 }));
+
+  it('are refused by network cards, and nothing is kept of them', () => {
+    const { transport, drivers } = new NetRig({ features: F.CTRL_VQ | F.CTRL_RX });
+    const { memory } = transport;
+    const held = (): number => JSON.stringify(transport.device.type.save()).length;
+    const before = held();
+    const multicasts = 0xff_ffff;
+    memory.bytes(DATA, 6).set([1, 0]);
+    memory.write32(DATA + 2, multicasts);
+    memory.write8(DATA + 16, 0xee);
+    drivers[2].add({ gpa: DATA, length: 6 }, ...long, { gpa: DATA + 16, length: 1, writable: true });
+    transport.notify(2);
+    expect([memory.read8(DATA + 16), held()]).toEqual([1, before]);
+  });
+
+  it('are refused by disks, which nobody asks for anything', () => {
+    const backend = new HeldDisk();
+    const subject = disk(backend);
+    const discard = 11;
+    expect(subject.request(discard, 0n, ...long)).toBe(IOERR);
+    expect(backend.asked).toEqual([]);
   });
 });
 

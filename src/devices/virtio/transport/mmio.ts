@@ -131,7 +131,7 @@ const LEGACY_REGISTERS = new RegisterBlock<VirtioMmio>(
       name: 'GuestPageSize',
       offset: 0x028,
       width: 4,
-      write: (mmio, value) => (mmio.legacyPageSize = value),
+      write: (mmio, value) => mmio.writePageSize(value),
     },
     { name: 'QueueAlign', offset: 0x03c, width: 4, write: (mmio, value) => (mmio.legacyAlignment = value) },
     {
@@ -204,6 +204,11 @@ export class VirtioMmio implements Device, DriverInterrupts {
   writeQueueReady(value: number): void {
     if (value === 0) this.device.resetQueue(this.queueSel);
     else this.device.enableQueue(this.queueSel);
+  }
+
+  /** The driver writes it before it uses any queue: later it would say something else of the addresses that there are. */
+  writePageSize(value: number): void {
+    if (!this.device.queues.some(({ enabled }) => enabled)) this.legacyPageSize = value;
   }
 
   get queuePfn(): number {
