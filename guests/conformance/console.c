@@ -13,6 +13,7 @@ const char guest_name[] = "console";
 #define CONTROL_TRANSMIT 3
 #define DEVICE_READY 0
 #define DEVICE_ADD 1
+#define DEVICE_REMOVE 2
 #define MESSAGES 16
 #define MAX_PORTS 64
 
@@ -57,6 +58,7 @@ static void ports(void)
     vring_add(&in, &buffer, 1);
   }
   vring_kick(&in);
+  bool known = true;
   // Twice: what there is already is not added again.
   for (unsigned round = 0; round < 2; round++) {
     sent = (struct message){.event = DEVICE_READY, .value = 1};
@@ -65,6 +67,8 @@ static void ports(void)
     settle();
     while (vring_take(&in, 1, &id, &length)) {
       volatile struct message *message = &received[id % MESSAGES];
+      if (message->event == DEVICE_REMOVE)
+        known = known && message->id < MAX_PORTS && added[message->id];
       if (message->event != DEVICE_ADD)
         continue;
       bool fresh = message->id < most && message->id < MAX_PORTS && !added[message->id];
@@ -73,6 +77,7 @@ static void ports(void)
         added[message->id] = true;
     }
   }
+  clause("virtio/5.3.6.2.1/removes-known", known);
 }
 
 void kmain(const struct boot_info *boot)

@@ -1,4 +1,4 @@
-// Virtio at fixed addresses (virtio 1.4, section 4.2), by an entropy device.
+// Virtio at fixed addresses (virtio 1.4, section 4.2), by an entropy device and a disk.
 #include "lib/boot.h"
 #include "lib/clause.h"
 #include "lib/io.h"
@@ -75,6 +75,25 @@ static void queue_reset(void)
   clause("virtio/4.2.2.1/queue-reset-done", disabled && mmio_read32(dev.base + 0xC0) == 0);
 }
 
+static struct vdev disk;
+static uint32_t capacity;
+
+static bool is_resized(void)
+{
+  return vdev_config(&disk, 0, 4) != capacity;
+}
+
+static void generation(void)
+{
+  vdev_begin(&disk, F_VERSION_1);
+  uint32_t before = mmio_read32(disk.base + MMIO_GENERATION);
+  capacity = vdev_config(&disk, 0, 4);
+  if (clause_ask("resize", is_resized))
+    clause_value("virtio/4.2.2.1/generation", mmio_read32(disk.base + MMIO_GENERATION) != before, before);
+  else
+    clause_skip("virtio/4.2.2.1/generation", "nobody has resized the disk");
+}
+
 void kmain(const struct boot_info *boot)
 {
   (void)boot;
@@ -86,5 +105,7 @@ void kmain(const struct boot_info *boot)
     not_ready();
     queue_reset();
   }
+  if (vdev_find(&disk, VDEV_BLOCK, 0, VDEV_MMIO))
+    generation();
   clauses_end();
 }

@@ -29,6 +29,14 @@ const char guest_name[] = "net";
 #define BUFFERS 16
 #define BUFFER_BYTES 2048
 #define PAYLOAD 100
+#define ETHERNET 14
+#define IP_HEADER 20
+#define UDP_HEADER 8
+#define UDP 17
+#define DATA 20
+#define NEEDS_CSUM 1
+#define STATUS_LINK_UP 1
+#define STATUS_ANNOUNCE 2
 
 enum { PROMISC, ALLMULTI, ALLUNI, NOMULTI, NOUNI, NOBCAST };
 
@@ -70,9 +78,9 @@ static bool start(uint64_t features, uint32_t bytes)
   return true;
 }
 
-static bool start_sender(void)
+static bool start_sender(uint64_t features)
 {
-  if (!vdev_begin(&out, F_VERSION_1 | F_MAC))
+  if (!vdev_begin(&out, F_VERSION_1 | F_MAC | features))
     return false;
   vring_open(&transmit, &out, TRANSMIT, 16, 3);
   vdev_driver_ok(&out);
@@ -103,6 +111,50 @@ static unsigned make(const uint8_t *to, unsigned payload, int vlan)
   return at;
 }
 
+static void put16(unsigned at, unsigned value)
+{
+  frame[at] = (uint8_t)(value >> 8);
+  frame[at + 1] = (uint8_t)value;
+}
+
+// The Internet checksum's sum (RFC 1071) of an even number of bytes.
+static uint32_t sum_of(const volatile uint8_t *bytes, unsigned count, uint32_t sum)
+{
+  for (unsigned i = 0; i < count; i += 2)
+    sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+  while (sum >> 16 != 0)
+    sum = (sum & 0xFFFF) + (sum >> 16);
+  return sum;
+}
+
+static const uint8_t far_end[4] = {10, 0, 0, 1}, near_end[4] = {10, 0, 0, 2};
+
+// A UDP datagram over IPv4 whose checksum covers its pseudo header alone. The identification is our number.
+static unsigned make_datagram(const uint8_t *to, const uint8_t *source, const uint8_t *destination, unsigned from_port,
+                              unsigned to_port)
+{
+  make(to, IP_HEADER + UDP_HEADER + DATA, -1);
+  unsigned ip = HEADER + ETHERNET, udp = ip + IP_HEADER;
+  put16(HEADER + 12, 0x0800);
+  for (unsigned i = 0; i < IP_HEADER; i++)
+    frame[ip + i] = 0;
+  frame[ip] = 0x45;
+  put16(ip + 2, IP_HEADER + UDP_HEADER + DATA);
+  put16(ip + 4, sequence);
+  frame[ip + 8] = 64;
+  frame[ip + 9] = UDP;
+  for (unsigned i = 0; i < 4; i++) {
+    frame[ip + 12 + i] = source[i];
+    frame[ip + 16 + i] = destination[i];
+  }
+  put16(ip + 10, ~sum_of(&frame[ip], IP_HEADER, 0));
+  put16(udp, from_port);
+  put16(udp + 2, to_port);
+  put16(udp + 4, UDP_HEADER + DATA);
+  put16(udp + 6, sum_of(&frame[ip + 12], 8, UDP + UDP_HEADER + DATA));
+  return udp + UDP_HEADER + DATA;
+}
+
 static bool send(unsigned bytes)
 {
   struct vbuf buffer = {frame, bytes, false};
@@ -116,6 +168,16 @@ static struct {
   uint16_t num_buffers;
 } got;
 
+static bool is_last_sent(const volatile uint8_t *bytes)
+{
+  unsigned at = HEADER + 12;
+  if (bytes[at] == 0x81)
+    at += 4;
+  if (bytes[at] == 0x88 && bytes[at + 1] == 0xB5)
+    return bytes[at + 2] == sequence;
+  return bytes[at] == 0x08 && bytes[at + 1] == 0x00 && bytes[at + 2 + 5] == sequence;
+}
+
 // Waits for the frame that was sent last; others are given back. False when it does not come.
 static bool arrives(void)
 {
@@ -124,10 +186,7 @@ static bool arrives(void)
     while (vring_take(&receive, 1, &id, &length)) {
       unsigned i = id % BUFFERS;
       volatile uint8_t *bytes = buffers[i];
-      unsigned at = HEADER + 12;
-      if (bytes[at] == 0x81)
-        at += 4;
-      bool ours = bytes[at] == 0x88 && bytes[at + 1] == 0xB5 && bytes[at + 2] == sequence;
+      bool ours = is_last_sent(bytes);
       if (ours) {
         got.first = i;
         got.length = length;
@@ -136,7 +195,9 @@ static bool arrives(void)
         got.gso_type = bytes[1];
         got.num_buffers = (uint16_t)(bytes[10] | bytes[11] << 8);
       }
-      for (unsigned more = 1; ours && more < got.num_buffers; more++) {
+      // Without the feature there is nothing to follow, whatever an earlier frame has left there.
+      bool spread = (in.features & F_MRG_RXBUF) != 0;
+      for (unsigned more = 1; ours && spread && more < got.num_buffers; more++) {
         if (!vring_wait(&receive, 1, &id, &length))
           return false;
         got.length += length;
@@ -247,6 +308,27 @@ static void header_fields(void)
   frame[2] = frame[3] = 0xFF;
   send(bytes);
   clause("virtio/5.1.9.2.2/hdr-len", arrives());
+}
+
+// What the sender left to be done is done on the way: nobody has told the driver of it.
+static void checksums(void)
+{
+  if ((vdev_offered(&out) & F_CSUM) == 0) {
+    clause_skip("virtio/5.1.9.4.1/full-csum", "CSUM is not offered");
+    return;
+  }
+  start(0, BUFFER_BYTES);
+  start_sender(F_CSUM);
+  unsigned bytes = make_datagram(mac, far_end, near_end, 1000, 2000);
+  frame[0] = NEEDS_CSUM;
+  frame[6] = ETHERNET + IP_HEADER;
+  frame[8] = 6;
+  send(bytes);
+  bool there = arrives();
+  const volatile uint8_t *ip = buffers[got.first] + HEADER + ETHERNET;
+  uint32_t sum = sum_of(ip + 12, 8 + UDP_HEADER + DATA, UDP + UDP_HEADER + DATA);
+  clause_value("virtio/5.1.9.4.1/full-csum", there && got.flags == 0 && sum == 0xFFFF, sum);
+  start_sender(0);
 }
 
 static void merged(void)
@@ -371,21 +453,126 @@ static void pairs(void)
   clause("virtio/5.1.9.5.6.2/pairs", vring_used(&second)[1] == 0);
 }
 
+// The number of buffers that each receive queue has given back.
+static uint16_t used_of(struct vring *ring)
+{
+  return vring_used(ring)[1];
+}
+
+static struct vring further;
+static uint16_t wanted_use;
+
+static bool further_has_come(void)
+{
+  return used_of(&further) == wanted_use;
+}
+
+// Receives a datagram of a flow; the pair that it came by, or −1.
+static int comes_by(unsigned port)
+{
+  uint16_t before = used_of(&further);
+  wanted_use = (uint16_t)(before + 1);
+  send(make_datagram(mac, far_end, near_end, 53, port));
+  if (arrives())
+    return used_of(&further) == before ? 0 : -1;
+  return further_has_come() ? 1 : -1;
+}
+
+static void steering(void)
+{
+  static volatile uint8_t spare[BUFFERS][BUFFER_BYTES];
+  static struct vring further_transmit;
+  static uint16_t pairs;
+  if (!offered(F_MQ) || !offered(F_CTRL_VQ)) {
+    clause_skip("virtio/5.1.9.5.6/steers", "MQ is not offered");
+    clause_skip("virtio/5.1.9.5.6/steers-back", "MQ is not offered");
+    return;
+  }
+  vdev_begin(&in, F_VERSION_1 | F_MAC | F_MQ | F_CTRL_VQ);
+  buffer_bytes = BUFFER_BYTES;
+  vring_open(&receive, &in, 0, BUFFERS, 0);
+  vring_open(&unused, &in, 1, 16, 1);
+  vring_open(&further, &in, 2, BUFFERS, 4);
+  vring_open(&further_transmit, &in, 3, 16, 5);
+  vring_open(&control, &in, (uint16_t)(2 * vdev_config(&in, 8, 2)), 16, 2);
+  vdev_driver_ok(&in);
+  for (unsigned i = 0; i < BUFFERS; i++) {
+    struct vbuf buffer = {spare[i], BUFFER_BYTES, true};
+    vring_add(&further, &buffer, 1);
+    post(i);
+  }
+  vring_kick(&further);
+  vring_kick(&receive);
+  pairs = 2;
+  command(4, 0, &pairs, sizeof pairs);
+  bool same = true, back = true;
+  for (unsigned flow = 0; flow < 4; flow++) {
+    struct vring *ring = flow % 2 == 0 ? &unused : &further_transmit;
+    uint32_t length;
+    struct vbuf buffer = {frame, make_datagram(broadcast, near_end, far_end, 7000 + flow, 53), false};
+    vring_request(ring, &buffer, 1, &length);
+    int first = comes_by(7000 + flow);
+    same = same && first >= 0 && comes_by(7000 + flow) == first;
+    back = back && first == (int)(flow % 2);
+  }
+  clause("virtio/5.1.9.5.6/steers", same);
+  clause("virtio/5.1.9.5.6/steers-back", back);
+}
+
+static bool is_down(void)
+{
+  return (vdev_config(&in, 6, 2) & STATUS_LINK_UP) == 0;
+}
+
+static bool is_to_announce(void)
+{
+  return (vdev_config(&in, 6, 2) & STATUS_ANNOUNCE) != 0;
+}
+
+// The cable is pulled out and put in again: the card may be somewhere else then.
+static void announcing(void)
+{
+  if (!offered(F_GUEST_ANNOUNCE)) {
+    clause_skip("virtio/5.1.9.5.4.2/announce", "GUEST_ANNOUNCE is not offered");
+    return;
+  }
+  start(F_CTRL_VQ | F_STATUS | F_GUEST_ANNOUNCE, BUFFER_BYTES);
+  if (!clause_ask("link-down", is_down) || !clause_ask("link-up", is_to_announce)) {
+    clause_skip("virtio/5.1.9.5.4.2/announce", "nobody has pulled out the cable");
+    return;
+  }
+  bool done = command(3, 0, 0, 0);
+  clause("virtio/5.1.9.5.4.2/announce", done && !is_to_announce());
+}
+
+static void constants(uint32_t mtu)
+{
+  if (offered(F_MTU))
+    clause_value("virtio/5.1.4.1/mtu-constant", vdev_config(&in, 10, 2) == mtu, mtu);
+  else
+    clause_skip("virtio/5.1.4.1/mtu-constant", "MTU is not offered");
+}
+
 void kmain(const struct boot_info *boot)
 {
   (void)boot;
   clauses_begin();
-  if (vdev_find(&in, VDEV_NET, 0, VDEV_MODERN) && vdev_find(&out, VDEV_NET, 1, VDEV_MODERN) && start_sender()) {
+  if (vdev_find(&in, VDEV_NET, 0, VDEV_MODERN) && vdev_find(&out, VDEV_NET, 1, VDEV_MODERN) && start_sender(0)) {
     for (unsigned i = 0; i < 6; i++)
       mac[i] = (uint8_t)vdev_config(&in, i, 1);
+    uint32_t mtu = vdev_config(&in, 10, 2);
     configuration();
     plain();
     header_fields();
+    checksums();
     merged();
     modes();
     vlans();
     address();
     pairs();
+    steering();
+    announcing();
+    constants(mtu);
   }
   clauses_end();
 }

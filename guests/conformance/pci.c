@@ -47,6 +47,21 @@ static void identity(void)
   }
 }
 
+// The first structure of each type can be used: all of it lies in a range of memory. Of one alone that is the best.
+static void best_first(void)
+{
+  unsigned slot = dev.slot, seen = 0;
+  for (uint8_t at = pci_next_capability(slot, 0); at != 0; at = pci_next_capability(slot, at)) {
+    uint8_t type = pci_read8(slot, at + CFG_TYPE), bar = pci_read8(slot, at + CFG_BAR);
+    if (pci_read8(slot, at) != VENDOR_CAPABILITY || type < CFG_COMMON || type > CFG_DEVICE || (seen & 1u << type))
+      continue;
+    seen |= 1u << type;
+    uint64_t end = (uint64_t)pci_read32(slot, at + CFG_OFFSET) + pci_read32(slot, at + CFG_LENGTH);
+    bool memory = bar < 6 && (pci_read32(slot, PCI_BAR + 4u * bar) & 1) == 0;
+    clause_value("virtio/4.1.4.2/best-first", memory && end <= pci_bar_size(slot, bar), type);
+  }
+}
+
 static uint8_t window; // the capability of PCI configuration access
 
 static void capabilities(void)
@@ -280,6 +295,25 @@ static void configuration_window(void)
   clause_value("virtio/4.1.4.9.1/window-write", read == 1, read);
 }
 
+static uint32_t capacity;
+
+static bool is_resized(void)
+{
+  return vdev_config(&dev, 0, 4) != capacity;
+}
+
+// By a disk, which becomes larger.
+static void generation(void)
+{
+  vdev_begin(&dev, F_VERSION_1);
+  uint8_t before = mmio_read8(dev.common + COMMON_GENERATION);
+  capacity = vdev_config(&dev, 0, 4);
+  if (clause_ask("resize", is_resized))
+    clause_value("virtio/4.1.4.3.1/generation", mmio_read8(dev.common + COMMON_GENERATION) != before, before);
+  else
+    clause_skip("virtio/4.1.4.3.1/generation", "nobody has resized the disk");
+}
+
 void kmain(const struct boot_info *boot)
 {
   (void)boot;
@@ -289,6 +323,7 @@ void kmain(const struct boot_info *boot)
       continue;
     identity();
     capabilities();
+    best_first();
     queues();
     feature_registers();
     halves();
@@ -300,6 +335,8 @@ void kmain(const struct boot_info *boot)
       interrupts();
       intx();
     }
+    if (type == VDEV_BLOCK)
+      generation();
     vdev_reset(&dev);
   }
   clauses_end();

@@ -11,7 +11,7 @@
 #define WINDOW_TYPE 5
 #define WINDOW_BYTES 20
 #define MSIX_WORDS 4
-#define MSIX_DATA 2
+#define DATA_WORD 2
 #define MAX_FUNCTIONS 16
 
 struct function {
@@ -134,5 +134,5 @@ void step_msix(void)
   if (one_in(4))
     memory_read(one_in(8) ? at->table + random_below(0x1000) : address, size);
   else
-    memory_write(address, size, word == MSIX_DATA ? interrupt_word(value) : value);
+    memory_write(address, size, word == DATA_WORD ? interrupt_word(value) : value);
 }

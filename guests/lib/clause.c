@@ -7,6 +7,7 @@
 #include "lib/lapic.h"
 #include "lib/pic.h"
 #include "lib/print.h"
+#include "lib/wait.h"
 
 static uint32_t lines;
 
@@ -51,6 +52,17 @@ void clause_skip(const char *id, const char *why)
   put_char(' ');
   put_str(why);
   put_char('\n');
+}
+
+bool clause_ask(const char *what, bool (*done)(void))
+{
+  put_str("ask ");
+  put_str(what);
+  put_char('\n');
+  bool happened = wait_until(done);
+  // Who was asked may have said something too.
+  put_char('\n');
+  return happened;
 }
 
 void clauses_end(void)

@@ -15,5 +15,9 @@ bool clause_value(const char *id, bool ok, uint64_t value);
 // Cannot be looked at on this machine.
 void clause_skip(const char *id, const char *why);
 
+// Asks those who run the machine for something, by a line `ask <what>`, and waits until `done` says that it has happened;
+// false when it has not.
+bool clause_ask(const char *what, bool (*done)(void));
+
 // `end <number of lines>`, then ends the machine with 0, whatever was broken: that is for the reader to judge.
 _Noreturn void clauses_end(void);

@@ -5,11 +5,19 @@ import { fileURLToPath } from 'node:url';
 import { DEVICE_CLAUSES, deviceReport, type DeviceRun } from '../../conformance/device/device-report.js';
 import { differences, differencesText } from '../../conformance/device/differences.js';
 import { parseFindings } from '../../conformance/device/findings.js';
-import { DISK_BYTES, type ConformanceProgram } from '../../conformance/device/programs.js';
+import {
+  DISK_BYTES,
+  GUEST_REQUEST,
+  RESIZE_STEP,
+  type ConformanceProgram,
+} from '../../conformance/device/programs.js';
 import { ConfigError } from '../../errors.js';
 import { nodeHost } from '../../host/node-host.js';
 import { runQemu } from '../../host/run-qemu.js';
+import type { NetBackend, NetCard } from '../../net/backend.js';
+import { Hub } from '../../net/hub.js';
 import { Machine } from '../../vmm/machine/machine.js';
+import { SerialWaitError } from '../../vmm/machine/serial-port.js';
 import { Interruption } from '../interruption.js';
 import { writeStdout } from '../output.js';
 import { tell } from '../report-error.js';
@@ -32,10 +40,8 @@ export async function checkDevices(
 ): Promise<void> {
   const baseline = await readBaseline(flags, DEVICE_CLAUSES);
   const guests = flags.guests ?? fileURLToPath(OWN_GUESTS);
-  const missing = programs.find(({ name }) => !existsSync(kernelOf(guests, name)));
-  if (missing) {
-    throw new ConfigError(`there is no ${kernelOf(guests, missing.name)}: build the guests (npm run guests)`);
-  }
+  const missing = programs.map(program => kernelOf(guests, program)).find(kernel => !existsSync(kernel));
+  if (missing) throw new ConfigError(`there is no ${missing}: build the guests (npm run guests)`);
   const folder = mkdtempSync(join(tmpdir(), 'tsvmm-conformance-'));
   let running: Machine | undefined;
   const interruption = new Interruption(() => void running?.stop());
@@ -45,10 +51,14 @@ export async function checkDevices(
   try {
     for (const program of programs) {
       if (interruption.happened) break;
-      const kernel = kernelOf(guests, program.name);
+      const kernel = kernelOf(guests, program);
       if (flags.verbose) tell(`${program.name} on tsvmm`);
-      running = await Machine.create(optionsOf(program, kernel, makeDisks(folder), flags), nodeHost);
+      const segment = new Segment();
+      const options = optionsOf(program, kernel, makeDisks(folder), segment, flags);
+      running = await Machine.create(options, nodeHost);
+      const answering = answerGuest(running, segment);
       const { reason } = await running.run();
+      await answering;
       ours.push(runOf(program, running.serial.text, reason === 'exit', reason));
       await running.close();
       if (flags.against === undefined || interruption.happened) continue;
@@ -57,7 +67,7 @@ export async function checkDevices(
       const { text, ended } = await runQemu({
         qemu,
         kernel,
-        bus: program.bus,
+        program,
         disks: makeDisks(folder),
         timeoutMs,
       });
@@ -80,8 +90,42 @@ export async function checkDevices(
   if (interruption.status !== undefined) process.exitCode = interruption.status;
 }
 
-function kernelOf(guests: string, name: string): string {
-  return join(guests, `${name}.elf`);
+function kernelOf(guests: string, { name, file = name }: ConformanceProgram): string {
+  return join(guests, `${file}.elf`);
+}
+
+/** Does what the guest asks for, until its run ends. */
+async function answerGuest(machine: Machine, segment: Segment): Promise<void> {
+  let size = DISK_BYTES;
+  try {
+    for (;;) {
+      const [, request] = await machine.serial.waitFor(GUEST_REQUEST);
+      if (request === 'resize') await machine.resizeDisk(0, (size += RESIZE_STEP));
+      else segment.setLink(request === 'link-up');
+    }
+  } catch (error) {
+    if (!(error instanceof SerialWaitError)) throw error;
+  }
+}
+
+/** A network segment whose first cable can be pulled out. */
+class Segment {
+  private readonly hub = new Hub(() => undefined);
+  private readonly cards: NetCard[] = [];
+
+  connect(): NetBackend {
+    const port = this.hub.connect();
+    const attach = port.attach.bind(port);
+    port.attach = card => {
+      this.cards.push(card);
+      attach(card);
+    };
+    return port;
+  }
+
+  setLink(up: boolean): void {
+    this.cards[0].setLink(up);
+  }
 }
 
 /** Two disks as every program finds them: nothing that one wrote is there for the next. */
@@ -95,21 +139,27 @@ function makeDisks(folder: string): Disks {
 }
 
 function optionsOf(
-  { bus }: ConformanceProgram,
+  { bus, modernOnly }: ConformanceProgram,
   kernel: string,
   [disk, readOnly]: Disks,
+  segment: Segment,
   { accel, timeout }: DeviceFlags,
 ): Parameters<typeof Machine.create>[0] {
-  const common = { kernel, accel, memory: '256M', timeoutMs: timeout, rng: true };
-  if (bus === 'mmio') return { ...common, pci: false };
+  const common = { kernel, accel, memory: '256M', timeoutMs: timeout };
+  if (bus === 'mmio') return { ...common, pci: false, rng: true, disks: [{ file: disk }] };
+  const kind = modernOnly ? 'modern' : 'transitional';
   return {
     ...common,
     hpet: true,
     serialPorts: 2,
-    disks: [{ file: disk }, { file: readOnly, readOnly: true }],
+    rng: kind,
+    disks: [
+      { file: disk, interface: kind },
+      { file: readOnly, readOnly: true, interface: kind },
+    ],
     networks: [
-      { type: 'hub', name: 'conformance', queues: 2, mtu: 1500 },
-      { type: 'hub', name: 'conformance' },
+      { type: 'custom', backend: segment.connect(), queues: 2, mtu: 1500, interface: kind },
+      { type: 'custom', backend: segment.connect(), interface: kind },
     ],
     consoles: [{}],
   };

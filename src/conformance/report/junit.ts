@@ -12,7 +12,7 @@ export function junitXml(report: ConformanceReport): string {
     'errors="0"',
     `skipped="${counts['NOT EXERCISED'] + counts['NOT APPLICABLE'] + counts.FAIL - fresh.length}"`,
   ].join(' ');
-  const suite = attribute(`virtio ${party} conformance of ${subject}`);
+  const suite = attribute(`${party} conformance of ${subject}`);
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${totals}>`,

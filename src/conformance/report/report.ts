@@ -103,7 +103,7 @@ export function summaryLine(report: ConformanceReport): string {
   parts.push(`${counts['NOT EXERCISED']} not exercised`, `${counts['NOT APPLICABLE']} not applicable`);
   if (failedRuns.length > 0)
     parts.push(`${failedRuns.length} of ${report.runs.length} runs did not end well`);
-  return `virtio ${report.party} conformance: ${parts.join(', ')}`;
+  return `${report.party} conformance: ${parts.join(', ')}`;
 }
 
 export function isStrict({ level }: Clause): boolean {

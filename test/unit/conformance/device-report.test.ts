@@ -64,7 +64,7 @@ describe('the guests of device conformance', () => {
 
   test('are all of them run', () => {
     expect(sources.map(name => name.replace('.c', '')).sort()).toEqual(
-      PROGRAMS.map(({ name }) => name).sort(),
+      [...new Set(PROGRAMS.map(({ name, file = name }) => file))].sort(),
     );
   });
 

@@ -65,7 +65,7 @@ const report: ConformanceReport = {
 describe('a conformance report', () => {
   test('in one line', () => {
     expect(summaryLine(report)).toBe(
-      'virtio driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well',
+      'driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well',
     );
   });
 
@@ -81,7 +81,7 @@ describe('a conformance report', () => {
 
       run plain: ok, poweroff
       run stalls: NOT OK, timeout
-      virtio driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
+      driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
       "
     `);
     expect(tableText(report)).not.toContain('virtio/2.7.1/unseen');
@@ -111,7 +111,7 @@ describe('a conformance report', () => {
         ---
         end: "timeout"
         ...
-      # virtio driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
+      # driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
       "
     `);
   });
@@ -120,7 +120,7 @@ describe('a conformance report', () => {
     expect(junitXml(report)).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
       <testsuites tests="6" failures="2" errors="0" skipped="2">
-        <testsuite name="virtio driver conformance of some kernel.elf" tests="6" failures="2" errors="0" skipped="2">
+        <testsuite name="driver conformance of some kernel.elf" tests="6" failures="2" errors="0" skipped="2">
           <testcase classname="virtio.2.7.1" name="virtio/2.7.1/kept"/>
           <testcase classname="virtio.2.7.1" name="virtio/2.7.1/broken">
             <failure type="MUST" message="keeps &quot;broken&quot; &amp; &lt;all&gt;">virtio-blk0 queue 1: the ring lies at 0x1001, at setup_vq+0x12, 2 times (stalls)
