@@ -95,6 +95,25 @@ describe.skipIf(!existsSync(CHROMIUM))('the page of a profile, in Chromium (Debi
     expect(await page.locator('#timeline .readout').innerText()).toContain('idle 100.0 %');
   });
 
+  test('has the milestones on the timeline, and how much happened when', async () => {
+    // What came before the run has no place on it.
+    expect(await page.locator('#timeline .marks').innerText()).toBe('com1 first byte');
+    expect(await page.locator('#timeline .strip').allInnerTexts()).toEqual([
+      expect.stringMatching(/^exits, \d+ at most$/),
+      'interrupts, 1 at most',
+      'requests, 1 at most',
+    ]);
+    expect(await page.locator('#timeline .ticks').innerText()).toMatch(/^0\s.*13\.4 µs$/s);
+  });
+
+  test('has the requests of devices', async () => {
+    expect(await cells('requests')).toEqual([
+      ['virtio-blk0 read', '100', '832 ns', '832 ns', '5 µs', '84.2 µs', '402 KiB'],
+      ['virtio-blk0 write zeroes', '1', '100 ns', '100 ns', '100 ns', '100 ns', '33 B'],
+      ['virtio-blk0 flush', '1', '88 ns', '88 ns', '90 ns', '90 ns', '17 B'],
+    ]);
+  });
+
   test('has the phases of the boot', async () => {
     expect((await cells('boot')).map(([name, , , exits]) => [name, exits])).toEqual([
       ['VMM start', '4'],

@@ -5,6 +5,8 @@ import { flameTree, type FlameNode } from './flame-tree.js';
 
 /** Narrower frames are not drawn: nobody could see or point at them. */
 const NARROWEST = 0.0015;
+/** In narrower ones there is no room for a name. */
+const READABLE = 0.02;
 /** In pixels. */
 const ROW_HEIGHT = 22;
 
@@ -36,7 +38,9 @@ export function flameSection(data: PageData): HTMLElement {
       const frame = element(
         'button',
         {
-          class: `frame${node.children.length === 0 ? ' leaf' : ''}`,
+          class: ['frame', node.children.length === 0 ? 'leaf' : '', width < READABLE ? 'thin' : ''].join(
+            ' ',
+          ),
           role: 'treeitem',
           tabindex: node === shown ? 0 : -1,
           title: describe(node),

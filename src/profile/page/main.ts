@@ -34,12 +34,8 @@ document.body.append(
     'header',
     {},
     element('h1', {}, `VM exits of ${data.kernel.split('/').at(-1) ?? data.kernel}`),
-    element(
-      'nav',
-      {},
-      ...sections.map(([id, title]) => element('a', { href: `#${id}` }, title)),
-      themeButton,
-    ),
+    element('nav', {}, ...sections.map(([id, title]) => element('a', { href: `#${id}` }, title))),
+    themeButton,
   ),
   element(
     'main',

@@ -14,7 +14,9 @@ const GROUPINGS = [
 ] as const;
 type Grouping = (typeof GROUPINGS)[number][0];
 
-const MOST_ROWS = 500;
+/** Rows that are shown at first, and at most. */
+const FEW_ROWS = 15;
+const MOST_ROWS = 1000;
 
 interface Row {
   readonly key: string;
@@ -64,11 +66,19 @@ export function tableSection(data: PageData): HTMLElement {
   });
   const head = element('tr');
   const body = element('tbody');
+  let all = false;
   const more = element('p', { class: 'hint' });
+  const moreButton = element('button', {
+    class: 'plain',
+    onclick: () => {
+      all = !all;
+      draw();
+    },
+  });
 
   const draw = (): void => {
     const rows = group(data.points, grouping);
-    const all = group(data.points, undefined)[0] ?? emptyRow('');
+    const sum = group(data.points, undefined)[0] ?? emptyRow('');
     const column = COLUMNS.find(({ name }) => name === order)!;
     const wanted = filter.value.toLowerCase();
     const shown = rows
@@ -79,22 +89,28 @@ export function tableSection(data: PageData): HTMLElement {
         return descending ? -less : less;
       });
     body.replaceChildren(
-      ...shown
-        .slice(0, MOST_ROWS)
-        .map(row =>
-          element(
-            'tr',
-            {},
-            ...COLUMNS.map(({ name, text }) =>
-              name === 'key'
-                ? element('th', { scope: 'row' }, text(row, all))
-                : element('td', {}, text(row, all)),
-            ),
-          ),
+      ...shown.slice(0, all ? MOST_ROWS : FEW_ROWS).map(row =>
+        element(
+          'tr',
+          {},
+          ...COLUMNS.map(({ name, text }) => {
+            if (name === 'key') return element('th', { scope: 'row' }, text(row, sum));
+            const share = name === 'share' ? (row.hostNs / (sum.hostNs || 1)) * 100 : undefined;
+            return element(
+              'td',
+              share === undefined ? {} : { class: 'share', style: `--share:${share.toFixed(1)}%` },
+              text(row, sum),
+            );
+          }),
         ),
+      ),
     );
-    more.textContent =
-      shown.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${shown.length} rows.` : `${shown.length} rows.`;
+    more.hidden = shown.length <= FEW_ROWS;
+    moreButton.textContent = all ? `Show the first ${FEW_ROWS}` : `Show all ${shown.length}`;
+    more.replaceChildren(
+      shown.length > MOST_ROWS && all ? `The first ${MOST_ROWS} of ${shown.length} rows. ` : '',
+      moreButton,
+    );
     head.replaceChildren(...COLUMNS.map(header));
   };
   const header = ({ name, title }: Column): HTMLElement => {

@@ -40,7 +40,7 @@ export function summaryText(profile: Profile, all: Row, shares: TimeShares): str
 export function rowsText(rows: readonly Row[], all: Row, title: string): string {
   const header = [title, 'count', '%', 'time', '%', 'p50', 'p99', 'max', 'guest before'];
   const cells = rows.map(row => [
-    row.key,
+    shortened(row.key),
     String(row.count),
     formatShare(row.count, all.count),
     formatNs(row.hostNs),
@@ -83,7 +83,7 @@ export function requestsText(rows: readonly RequestRow[]): string {
 export function codeText(rows: readonly CodeRow[], all: readonly CodeRow[], period: number): string {
   const samples = all.reduce((sum, { self }) => sum + self, 0);
   const cells = rows.map(({ function: name, self, total }) => [
-    name,
+    shortened(name),
     String(self),
     formatShare(self, samples),
     formatShare(total, samples),
@@ -115,7 +115,7 @@ export function phasesText(list: readonly Phase[]): string {
 export function differenceText(rows: readonly RowDifference[], title: string): string {
   const header = [title, 'change', 'count', '→', 'p50', '→', 'time', '→', 'difference'];
   const cells = rows.map(({ key, change, before, after, hostNs }) => [
-    key,
+    shortened(key),
     change,
     String(before?.count ?? 0),
     String(after?.count ?? 0),
@@ -126,6 +126,13 @@ export function differenceText(rows: readonly RowDifference[], title: string): s
     `${hostNs > 0 ? '+' : ''}${formatNs(hostNs)}`,
   ]);
   return columns([header, ...cells]);
+}
+
+/** Of names of C++ functions some are longer than any line; what they begin with tells them. */
+const LONGEST_NAME = 72;
+
+function shortened(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
 }
 
 /** Columns that are as wide as they need; the first and the one numbered `text` to the left, the others to the right. */

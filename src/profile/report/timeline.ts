@@ -1,4 +1,5 @@
 import type { ExitEvent, Profile } from '../format.js';
+import { GuestTime } from './guest-time.js';
 import { deviceName, isExit } from './names.js';
 
 /** What the machine's thread did, in stretches of one length. */
@@ -36,6 +37,7 @@ export function timeline(profile: Profile): Timeline {
       if (overlap > 0) lane[i] += overlap / stretchNs;
     }
   };
+  const guestTime = new GuestTime();
   const laneOf = ({ point }: ExitEvent): Float64Array => {
     const { site } = profile.points[point];
     const name = isExit(site.reason) ? deviceName(site) : site.reason;
@@ -50,7 +52,8 @@ export function timeline(profile: Profile): Timeline {
       const { site, vcpu } = profile.points[event.point];
       if (isExit(site.reason)) exits[stretchAt(event.time)]++;
       if (vcpu >= ownThread) continue;
-      spread(lanes.get('guest')!, event.time - event.guestNs, event.time);
+      if (site.reason === 'profiler') guestTime.pause(event);
+      else for (const [from, to] of guestTime.before(event)) spread(lanes.get('guest')!, from, to);
       spread(laneOf(event), event.time, event.time + event.hostNs);
     }
   }

@@ -6,6 +6,7 @@ import {
   type ProfileEvent,
   type RequestEvent,
 } from '../format.js';
+import { GuestTime, type Stretch } from './guest-time.js';
 import { functionName, isExit, siteName } from './names.js';
 
 /** Process ids of the trace: what the tracks are grouped by. */
@@ -45,14 +46,24 @@ function* traceEvents(profile: Profile): Generator<TraceEvent> {
   yield named('thread_name', MACHINE, INTERRUPTS, 'interrupts');
   yield named('thread_name', MACHINE, MILESTONES, 'milestones');
   yield named('thread_name', MACHINE, RECORDER, 'recorder');
-  const devices = new RequestTracks();
-  for (const event of profile.events()) yield* translate(profile, event, devices);
+  const tracks: Tracks = { devices: new RequestTracks(), guest: new GuestTime() };
+  for (const event of profile.events()) yield* translate(profile, event, tracks);
 }
 
-function* translate(profile: Profile, event: ProfileEvent, devices: RequestTracks): Generator<TraceEvent> {
+interface Tracks {
+  readonly devices: RequestTracks;
+  /** Of the thread of vCPU 0. */
+  readonly guest: GuestTime;
+}
+
+function* translate(
+  profile: Profile,
+  event: ProfileEvent,
+  { devices, guest }: Tracks,
+): Generator<TraceEvent> {
   switch (event.kind) {
     case 'exit':
-      yield* exit(profile, event);
+      yield* exit(profile, event, guest);
       break;
     case 'interrupt':
       yield {
@@ -107,14 +118,19 @@ class RequestTracks {
   }
 }
 
-function* exit(profile: Profile, event: ExitEvent): Generator<TraceEvent> {
+function* exit(profile: Profile, event: ExitEvent, guest: GuestTime): Generator<TraceEvent> {
   const point = profile.points[event.point];
   const { time, guestNs, hostNs } = event;
   if (point.site.reason === 'profiler') {
+    guest.pause(event);
     yield slice('recorder', 'profiler', MACHINE, RECORDER, time, hostNs);
     return;
   }
-  if (guestNs > 0) yield slice('guest', 'guest', VCPUS, point.vcpu, time - guestNs, guestNs);
+  // Further vCPUs of KVM have threads of their own, which the recorder never stops.
+  const ownThread = point.vcpu > 0 && profile.meta.accelerator !== 'wasm';
+  const stretches: readonly Stretch[] = ownThread ? [[time - guestNs, time]] : guest.before(event);
+  for (const [from, to] of stretches)
+    if (to > from) yield slice('guest', 'guest', VCPUS, point.vcpu, from, to - from);
   const category = isExit(point.site.reason) ? 'exit' : point.site.reason;
   yield {
     ...slice(siteName(point.site), category, VCPUS, point.vcpu, time, hostNs),
