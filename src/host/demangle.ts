@@ -9,8 +9,16 @@ interface Glue {
 
 const PACKAGE = 'gecko-profiler-demangle';
 
-/** Loads the demangler of C++ (Itanium ABI) and Rust names, half a megabyte of WebAssembly. */
-export async function loadDemangler(): Promise<(name: string) => string> {
+let loaded: Promise<(name: string) => string> | undefined;
+
+/** Loads the demangler of C++ (Itanium ABI) and Rust names, half a megabyte of WebAssembly: once in a process. */
+export function loadDemangler(): Promise<(name: string) => string> {
+  // The package keeps a view of the first instance's memory: there can be no second one.
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<(name: string) => string> {
   const path = createRequire(import.meta.url).resolve(`${PACKAGE}/index_bg.wasm`);
   // Its own index.js imports the WebAssembly as a module, which Node does not do without a flag.
   const glue = (await import(`${PACKAGE}/index_bg.js`)) as Glue;

@@ -41,8 +41,8 @@ export async function checkDrivers({ kernel, plan, variants, flags, symbols }: C
   interruption.listenToSignals();
   const runs: DriverRun[] = [];
   try {
-    for (const variant of variants) {
-      if (flags.verbose) tell(`run ${variant}`);
+    for (const [i, variant] of variants.entries()) {
+      if (flags.verbose || process.stderr.isTTY) tell(`run ${i + 1} of ${variants.length}: ${variant}`);
       running = await Machine.create({ ...plan.options, driverCheck: { variant } }, nodeHost);
       if (!interruption.happened) runs.push(await runVariant(running, variant, plan, files));
       await running.close();

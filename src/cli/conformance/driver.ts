@@ -9,6 +9,7 @@ interface DriverFlags extends RunFlags, ReportFlags {
   readonly variant?: readonly string[];
   readonly symbols?: readonly string[];
   readonly list?: true;
+  readonly listVariants?: true;
 }
 
 const HELP = `
@@ -16,7 +17,8 @@ The kernel runs on devices that watch each access and each ring operation of its
 powers off, resets the machine, exits with 0, or prints what --exit-on waits for; --timeout ends one that does not end.
 The guest's serial port goes nowhere unless --serial says where.
 
-Variants are devices that behave in other ways that the specification allows, or that lie; each is a run of its own:
+Variants are devices that behave in other ways that the specification allows, or that lie; each is a run of its own
+(--list-variants says what each does):
 ${VARIANT_NAMES.join(', ').replace(/(.{1,110})(?:, |$)/g, '  $1\n')}
 Exit status: 0 when all clauses passed or are in the baseline, 1 when one failed or a run did not end well, 2 for bad input.`;
 
@@ -39,6 +41,7 @@ export function driverCommand(kernelArguments: readonly string[]): Command {
     ),
   );
   command.addOption(new Option('--list', 'show the clauses instead of running anything'));
+  command.addOption(new Option('--list-variants', 'show what each variant is, instead of running anything'));
   for (const option of reportOptions()) command.addOption(option);
   return command
     .addHelpText('after', HELP)
@@ -55,6 +58,11 @@ async function check(
     await listClauses(['driver']);
     return;
   }
+  if (flags.listVariants) {
+    const { listVariants } = await import('./list.js');
+    await listVariants();
+    return;
+  }
   if (kernel === undefined) throw new ConfigError('name the kernel whose drivers are to be checked');
   const variants = chosenVariants(flags.variant ?? []);
   const plan = planMachine(kernel, kernelArguments, { ...flags, serial: flags.serial ?? ['none'] });
@@ -66,9 +74,12 @@ async function check(
 function chosenVariants(wanted: readonly string[]): readonly string[] {
   const unknown = wanted.find(name => name !== 'all' && name !== PLAIN && !isVariant(name));
   if (unknown !== undefined) {
-    throw new ConfigError(`there is no variant '${unknown}': tsvmm conformance driver --help lists them`, {
-      unknown,
-    });
+    throw new ConfigError(
+      `there is no variant '${unknown}': tsvmm conformance driver --list-variants shows them`,
+      {
+        unknown,
+      },
+    );
   }
   const chosen = wanted.includes('all') ? VARIANT_NAMES : wanted;
   return [...new Set([PLAIN, ...chosen])];

@@ -1,7 +1,7 @@
 import { DeviceId } from '../../devices/virtio/device-type.js';
 import type { Clause } from '../clauses/clause.js';
 import { DRIVER_CLAUSES } from '../clauses/driver-clauses.js';
-import type { ClauseResult, ConformanceReport, RunReport, Violation } from '../report/report.js';
+import type { ClauseResult, ConformanceReport, RunReport, Violation, WatchedPart } from '../report/report.js';
 import type { RunResult } from '../../vmm/run-result.js';
 import type { DriverFindings, WatchedSummary } from './driver-watch.js';
 import { endsWell, endText } from './run-end.js';
@@ -71,7 +71,17 @@ export function driverReport(
     party: 'driver',
     runs: runs.map(({ run }) => run),
     results: DRIVER_CLAUSES.map(clause => judge(clause, runs)),
+    watched: watchedParts(runs),
   };
+}
+
+/** Every device and chip of the runs, each once. */
+function watchedParts(runs: readonly DriverRun[]): readonly WatchedPart[] {
+  const driven = new Map<string, boolean>();
+  for (const part of runs.flatMap(({ findings }) => [...findings.devices, ...findings.chips])) {
+    driven.set(part.name, part.driven || driven.get(part.name) === true);
+  }
+  return Array.from(driven, ([name, isDriven]) => ({ name, driven: isDriven }));
 }
 
 function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {

@@ -3,7 +3,7 @@ import { summarize } from './report.js';
 
 /** Everything, for programs. */
 export function jsonReport(report: ConformanceReport): unknown {
-  const { party, subject, version, runs, results } = report;
+  const { party, subject, version, runs, results, watched } = report;
   const { counts, fresh } = summarize(report);
   return {
     tool: 'tsvmm',
@@ -12,6 +12,7 @@ export function jsonReport(report: ConformanceReport): unknown {
     subject,
     summary: { ...counts, 'NEW FAILURES': fresh.length },
     runs,
+    ...(watched && { watched }),
     results: results.map(({ clause, ...result }) => {
       const { id, section, level, text, means } = clause;
       return { id, section, level, text, means, ...result };

@@ -1,3 +1,4 @@
+import type { Clause } from '../clauses/clause.js';
 import type { ClauseResult, ConformanceReport } from './report.js';
 import { summarize } from './report.js';
 import { violationDetails, violationLine } from './violation-text.js';
@@ -29,7 +30,7 @@ export function junitXml(report: ConformanceReport): string {
 }
 
 function testCase({ clause, verdict, why, known, violations }: ClauseResult): string[] {
-  const head = `    <testcase classname=${attribute(`virtio.${clause.section}`)} name=${attribute(clause.id)}`;
+  const head = `    <testcase classname=${attribute(className(clause))} name=${attribute(clause.id)}`;
   if (verdict === 'PASS') return [`${head}/>`];
   if (verdict !== 'FAIL' || known) {
     const message =
@@ -44,6 +45,11 @@ function testCase({ clause, verdict, why, known, violations }: ClauseResult): st
     `      <failure type=${attribute(clause.level)} message=${attribute(clause.text)}>${text(details.join('\n'))}</failure>`,
     '    </testcase>',
   ];
+}
+
+/** Specification and section: what CI servers group by. */
+function className({ id }: Clause): string {
+  return id.split('/').slice(0, 2).join('.');
 }
 
 function attribute(value: string): string {

@@ -65,6 +65,14 @@ export interface RunReport {
   readonly ok: boolean;
 }
 
+/** What was watched for a report on drivers. */
+export interface WatchedPart {
+  /** By its name in the machine. */
+  readonly name: string;
+  /** A driver took it, in one of the runs. */
+  readonly driven: boolean;
+}
+
 export interface ConformanceReport {
   readonly party: Party;
   /** What was under test: a kernel's path, or what devices belong to. */
@@ -72,6 +80,8 @@ export interface ConformanceReport {
   readonly version: string;
   readonly runs: readonly RunReport[];
   readonly results: readonly ClauseResult[];
+  /** Of drivers alone. */
+  readonly watched?: readonly WatchedPart[];
 }
 
 /** Numbers of clauses by verdict. */
@@ -104,6 +114,18 @@ export function summaryLine(report: ConformanceReport): string {
   if (failedRuns.length > 0)
     parts.push(`${failedRuns.length} of ${report.runs.length} runs did not end well`);
   return `${report.party} conformance: ${parts.join(', ')}`;
+}
+
+/** What had drivers and what had none: a line each, where there is something to say. */
+export function watchedLines({ watched = [] }: ConformanceReport): readonly string[] {
+  const names = (driven: boolean): string =>
+    watched
+      .filter(part => part.driven === driven)
+      .map(({ name }) => name)
+      .join(', ');
+  const lines = [`driven: ${names(true) || 'nothing'}`, `without a driver: ${names(false)}`];
+  if (watched.length === 0) return [];
+  return names(false) === '' ? lines.slice(0, 1) : lines;
 }
 
 export function isStrict({ level }: Clause): boolean {

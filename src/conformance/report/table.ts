@@ -1,5 +1,5 @@
 import type { ClauseResult, ConformanceReport, Verdict } from './report.js';
-import { summaryLine, VERDICTS } from './report.js';
+import { summaryLine, VERDICTS, watchedLines } from './report.js';
 import { violationDetails, violationLine } from './violation-text.js';
 
 /** Most urgent first. */
@@ -21,13 +21,14 @@ export function tableText(report: ConformanceReport, all = false): string {
   for (const { name, end, ok } of report.runs) {
     if (!ok || report.runs.length > 1) lines.push(`run ${name}: ${ok ? 'ok' : 'NOT OK'}, ${end}`);
   }
-  lines.push(summaryLine(report));
+  lines.push(...watchedLines(report), summaryLine(report));
   return `${lines.join('\n')}\n`;
 }
 
 function rows({ clause, verdict, checks, known, why, violations }: ClauseResult, width: number): string[] {
   const note = why ?? (known ? 'known' : '');
-  const count = checks > 0 ? `${checks}×` : '';
+  const broken = violations.reduce((sum, violation) => sum + violation.count, 0);
+  const count = checks === 0 ? '' : verdict === 'FAIL' ? `${broken} of ${checks}×` : `${checks}×`;
   const head = `${verdict.padEnd(VERDICT_WIDTH)}  ${clause.id.padEnd(width)}  ${clause.level.padEnd(10)}  ${clause.text}`;
   const rest = [count, note].filter(part => part !== '').join(', ');
   return [

@@ -1,5 +1,5 @@
 import type { ClauseResult, ConformanceReport } from './report.js';
-import { summaryLine } from './report.js';
+import { summaryLine, watchedLines } from './report.js';
 import { violationDetails, violationLine } from './violation-text.js';
 
 /** The Test Anything Protocol, version 14: a test point a clause, then one a run. */
@@ -12,7 +12,7 @@ export function tapText(report: ConformanceReport): string {
     lines.push(`${ok ? 'ok' : 'not ok'} ${++number} - the run ${escape(name)} ends well`);
     if (!ok) lines.push(...yaml({ end: [end] }));
   }
-  lines.push(`# ${summaryLine(report)}`);
+  lines.push(...[...watchedLines(report), summaryLine(report)].map(line => `# ${line}`));
   return `${lines.join('\n')}\n`;
 }
 

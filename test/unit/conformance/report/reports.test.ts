@@ -60,6 +60,10 @@ const report: ConformanceReport = {
     result('unseen', 'NOT EXERCISED', { why: 'needs the variant stalls' }),
     result('absent', 'NOT APPLICABLE'),
   ],
+  watched: [
+    { name: 'virtio-blk0', driven: true },
+    { name: 'hpet', driven: false },
+  ],
 };
 
 describe('a conformance report', () => {
@@ -71,7 +75,7 @@ describe('a conformance report', () => {
 
   test('as a table: failures first, with all that is known of them', () => {
     expect(tableText(report)).toMatchInlineSnapshot(`
-      "FAIL            virtio/2.7.1/broken  MUST        keeps "broken" & <all> (3×)
+      "FAIL            virtio/2.7.1/broken  MUST        keeps "broken" & <all> (2 of 3×)
         virtio-blk0 queue 1: the ring lies at 0x1001, at setup_vq+0x12, 2 times (stalls)
           vCPU 0, RIP 0x101234 setup_vq+0x12
           descriptor 0 at 0x2000: 00 ff
@@ -81,6 +85,8 @@ describe('a conformance report', () => {
 
       run plain: ok, poweroff
       run stalls: NOT OK, timeout
+      driven: virtio-blk0
+      without a driver: hpet
       driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
       "
     `);
@@ -111,6 +117,8 @@ describe('a conformance report', () => {
         ---
         end: "timeout"
         ...
+      # driven: virtio-blk0
+      # without a driver: hpet
       # driver conformance: 1/2 clauses passed, 1 failed, 1 not exercised, 1 not applicable, 1 of 2 runs did not end well
       "
     `);
