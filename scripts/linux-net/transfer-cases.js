@@ -74,6 +74,7 @@ export const transferCases = [
       const bytes = Math.ceil(context.bytes / 10);
       /** @type {string[]} */
       const seen = [];
+      let complaints = '';
       const output = await runScript(context, 'httpd', [bytes], {
         hostForwards: [`tcp:127.0.0.1:${port}-:80`],
         meanwhile: async machine => {
@@ -89,12 +90,13 @@ export const transferCases = [
           const curls = new Program('curl', storm);
           await curls.ended;
           seen.push(`${curls.stdout.toString().match(/^200$/gm)?.length ?? 0} of 300`);
+          complaints = [...new Set(curls.output.split('\n'))].join('; ');
           await machine.serial.write('\n');
         },
       });
       output.expect({ sum: `${seen[0]}  -` });
       if (seen[1] !== '300 of 300')
-        throw new CaseFailed(new Error(`${seen[1]} connections were served`), output.text);
+        throw new CaseFailed(new Error(`${seen[1]} connections were served: ${complaints}`), output.text);
       return `${bytes / 1e6} MB, MD5 equal; 300 connections, 100 at a time`;
     },
   },

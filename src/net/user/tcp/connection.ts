@@ -26,6 +26,9 @@ const WRITE_OVERHEAD = 64 << 10;
  */
 export type Phase = 'connecting' | 'syn-sent' | 'syn-received' | 'open' | 'time-wait' | 'closed';
 
+/** How often a connection to the guest is begun, at most. */
+const MAX_BEGINNINGS = 8;
+
 /** What a connection needs of all of them. */
 export interface ConnectionOwner {
   /** Memory for data that the guest has not acknowledged, and for data that the host has not taken. */
@@ -37,6 +40,8 @@ export interface ConnectionOwner {
   waitForRoom(connection: TcpConnection): void;
   /** It came about. */
   settled(connection: TcpConnection): void;
+  /** It has to come about once more. @returns the sequence number of the SYN for that */
+  restarted(connection: TcpConnection): number;
   /** It is over. @param embryonic it never came about */
   removed(connection: TcpConnection, embryonic: boolean): void;
   /** The host could not make it. */
@@ -63,6 +68,8 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   /** Memory that it has taken of each budget. */
   private heldForGuest = 0;
   private heldForHost = 0;
+  /** How often it was begun. */
+  private beginnings = 1;
   /** Whether the host's side had sent its FIN when the guest's came. */
   private endedFirst = false;
   /** Whether windows are scaled. */
@@ -214,6 +221,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     if (segment.has(FLAG.syn)) {
       // Its SYN again, or one of a connection that it takes for a new one: it says which (RFC 5961, 4).
       if (this.phase === 'syn-received') this.emitSyn();
+      else if (this.isAnotherAnswer(segment)) this.agreeAnew(segment);
       else this.acknowledge();
       return;
     }
@@ -240,10 +248,55 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     this.closeWhenDone();
   }
 
+  /** Whether it is a connection to the guest of which nothing has come yet but an answer to the SYN. */
+  private get isFresh(): boolean {
+    const { sender, receiver } = this;
+    const begunHere = this.quote === undefined;
+    return begunHere && this.phase === 'open' && !sender.hasDelivered && receiver.isUntouched;
+  }
+
+  /**
+   * Whether the guest answers the own SYN once more, with another number. A guest whose queue of connections is full
+   * answers with what needs no memory (RFC 4987, 3.6), and takes the SYN that was sent again for a new one: its last
+   * answer is what it goes by, and it ignores what follows from the one before.
+   */
+  private isAnotherAnswer(segment: TcpSegment): boolean {
+    const { sender, receiver } = this;
+    const answers = segment.has(FLAG.ack) && segment.acknowledgment === sender.unacknowledged;
+    return this.isFresh && answers && segment.sequence !== receiver.initial;
+  }
+
+  private agreeAnew(segment: TcpSegment): void {
+    this.sender.forgetAnswer();
+    this.agree(segment);
+    this.acknowledge();
+    this.output();
+  }
+
+  /**
+   * Whether the guest knows nothing of the connection any more: a guest whose queue of connections is full drops half-open
+   * ones, and resets what comes of them then. That is a reset without an acknowledgment (RFC 9293, 3.10.7.1): one by a
+   * socket has it. Nobody in the guest has seen anything of the connection.
+   */
+  private isForgotten(segment: TcpSegment): boolean {
+    return this.isFresh && !segment.has(FLAG.ack) && this.beginnings < MAX_BEGINNINGS;
+  }
+
+  /** From the SYN on, which goes out in a while: later each time. */
+  private beginAnew(): void {
+    this.pauseReading();
+    this.phase = 'syn-sent';
+    this.scaled = true;
+    this.receiver = new Receiver(this, 0, true);
+    this.sender.restart(this.owner.restarted(this), this.beginnings++);
+  }
+
   private receiveReset(segment: TcpSegment): void {
     // Only the number that is expected next counts: others are guesses, or late (RFC 5961, 3).
-    if (segment.sequence === this.receiver.next) this.abort();
-    else if (this.receiver.isInWindow(segment.sequence)) this.acknowledge();
+    if (segment.sequence === this.receiver.next) {
+      if (this.isForgotten(segment)) this.beginAnew();
+      else this.abort();
+    } else if (this.receiver.isInWindow(segment.sequence)) this.acknowledge();
   }
 
   private receiveAcknowledgment(segment: TcpSegment): void {

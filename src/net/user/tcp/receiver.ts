@@ -34,7 +34,7 @@ export class Receiver {
    */
   constructor(
     private readonly sink: ReceiverSink,
-    initial: number,
+    readonly initial: number,
     public scaled: boolean,
   ) {
     this.next = add(initial, 1);
@@ -44,6 +44,11 @@ export class Receiver {
   /** Whether data that came too early waits for what is before it. */
   get hasGap(): boolean {
     return !this.early.isEmpty;
+  }
+
+  /** Whether nothing has come since the SYN. */
+  get isUntouched(): boolean {
+    return this.next === add(this.initial, 1) && !this.hasGap && this.finAt === undefined;
   }
 
   /** Memory that such data takes. */

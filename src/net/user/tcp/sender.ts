@@ -51,7 +51,7 @@ export class Sender {
   ending = false;
   private synAcknowledged = false;
 
-  private readonly roundTrip = new RoundTrip();
+  private roundTrip = new RoundTrip();
   /** The sequence number whose acknowledgment is timed, and since when; NaN: none is. */
   private timedSequence = 0;
   private timedSince = NaN;
@@ -68,7 +68,7 @@ export class Sender {
     private readonly timers: Timers,
     private readonly line: SenderLine,
     /** The initial sequence number: the SYN's own. */
-    readonly initial: number,
+    public initial: number,
   ) {
     this.unacknowledged = initial;
     this.next = initial;
@@ -101,6 +101,41 @@ export class Sender {
     this.next = this.base;
     this.highest = this.base;
     this.startTiming(this.base);
+    this.timer.arm(this.roundTrip.rto);
+  }
+
+  /** Whether the guest has acknowledged anything but the SYN. */
+  get hasDelivered(): boolean {
+    return distance(this.unacknowledged, this.initial) > 1;
+  }
+
+  /** The SYN is answered anew: what was sent behind it has reached nobody, and the window is another. */
+  forgetAnswer(): void {
+    this.next = this.unacknowledged;
+    this.largestWindow = 0;
+    this.recovering = false;
+    this.duplicates = 0;
+    this.retries = 0;
+    this.timedSince = NaN;
+    this.roundTrip.progressed();
+    this.timer.disarm();
+  }
+
+  /**
+   * The SYN has to be answered once more: nothing has arrived, and what is in the queue follows a SYN with this number.
+   * It is sent after as long as if it had been sent in vain `times` times.
+   */
+  restart(initial: number, times: number): void {
+    this.initial = initial;
+    this.base = add(initial, 1);
+    this.unacknowledged = initial;
+    this.synAcknowledged = false;
+    this.window = 0;
+    this.forgetAnswer();
+    this.roundTrip = new RoundTrip();
+    for (let time = 1; time < times; time++) this.roundTrip.backOff();
+    this.next = this.base;
+    this.highest = this.base;
     this.timer.arm(this.roundTrip.rto);
   }
 

@@ -132,6 +132,11 @@ export class Tcp implements ConnectionOwner {
     this.embryonic--;
   }
 
+  restarted(): number {
+    this.embryonic++;
+    return this.initial();
+  }
+
   removed(connection: TcpConnection, wasEmbryonic: boolean): void {
     if (wasEmbryonic) this.embryonic--;
     this.table.remove(connection);

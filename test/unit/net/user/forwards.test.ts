@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { guestOf, pattern, wire } from './support/conversation.js';
-import { ethernet, GUEST_IP, GUEST_IPV6, GUEST_MAC, icmpFrame, ip, TCP, udpFrame } from './support/frames.js';
+import {
+  ethernet,
+  GUEST_IP,
+  GUEST_IPV6,
+  GUEST_MAC,
+  icmpFrame,
+  ip,
+  TCP,
+  tcpFrame,
+  udpFrame,
+} from './support/frames.js';
 import { lab, type Lab } from './support/network.js';
 import { GuestTcp } from './support/tcp-guest.js';
 
@@ -86,6 +96,118 @@ describe('a forwarded TCP port', () => {
     all.host.settle();
     expect(stream!.wasReset).toBe(true);
     expect(all.network.statistics.connections).toBe(0);
+  });
+
+  /** A guest that answers a SYN, and the one that is sent again, with a number each: what its backlog has forgotten. */
+  async function answeredTwice() {
+    const all = await lab(options);
+    introduce(all);
+    const { stream } = all.host.connectFrom({ address: '127.0.0.1', port: 5555 }, 8080);
+    const answers = [0x1000, 0x7000_0000].map(initial =>
+      guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort: 5555, initial }),
+    );
+    const [first] = all.card.take();
+    all.host.pass(1000);
+    const [second] = all.card.take();
+    expect(second).toEqual(first);
+    answers[0].receive(first.tcp!);
+    all.host.settle();
+    return { ...all, stream: stream!, answers, syn: second.tcp! };
+  }
+
+  it('goes by the guest’s last answer to its SYN', async () => {
+    const { host, card, stream, answers, syn } = await answeredTwice();
+    stream.events.data(Buffer.from('GET /'));
+    stream.events.ended();
+    expect(card.take()).not.toEqual([]);
+    card.onFrame = ({ tcp }) => answers[1].receive(tcp!);
+    answers[1].receive(syn);
+    host.settle();
+    expect(answers[1].state).toBe('open');
+    expect(answers[1].text).toBe('GET /');
+    expect(answers[1].ended).toBe(true);
+    answers[1].send('200 OK');
+    answers[1].close();
+    host.settle();
+    expect(stream.text).toBe('200 OK');
+    expect(stream.closed).toBe(true);
+  });
+
+  it('keeps to the answer from which something has come', async () => {
+    const { host, card, stream, answers, syn } = await answeredTwice();
+    for (const { tcp } of card.take()) answers[0].receive(tcp!);
+    card.onFrame = ({ tcp }) => answers[0].receive(tcp!);
+    answers[0].send('hello');
+    host.settle();
+    expect(stream.text).toBe('hello');
+    answers[1].receive(syn);
+    host.settle();
+    stream.events.data(Buffer.from('GET /'));
+    host.settle();
+    expect(answers[0].text).toBe('GET /');
+    answers[0].send(', world');
+    host.settle();
+    expect(stream.text).toBe('hello, world');
+  });
+
+  /** A guest that resets what it has answered, as if it had never heard of it or, with `flags`, as a socket does. */
+  async function forgotten(flags: number = TCP.rst) {
+    const all = await lab(options);
+    introduce(all);
+    const { stream } = all.host.connectFrom({ address: '127.0.0.1', port: 5555 }, 8080);
+    const forget = (initial: number): void => {
+      const [{ tcp: syn }] = all.card.take();
+      expect(syn!.flags).toBe(TCP.syn);
+      guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort: 5555, initial }).receive(syn!);
+      all.host.settle();
+      all.card.take();
+      const fields = { to: '10.0.2.2', fromPort: 80, toPort: 5555 };
+      const acknowledgment = flags & TCP.ack ? syn!.sequence + 1 : 0;
+      all.network.transmit(tcpFrame({ ...fields, flags, sequence: initial + 1, acknowledgment, window: 0 }));
+    };
+    return { ...all, stream: stream!, forget };
+  }
+
+  it('begins anew when the guest has forgotten the connection before anything came of it', async () => {
+    const all = await forgotten();
+    const { host, card, stream, forget } = all;
+    stream.events.data(Buffer.from('GET '));
+    forget(0x1000);
+    stream.events.data(Buffer.from('/'));
+    stream.events.ended();
+    expect(card.take()).toEqual([]);
+    host.pass(1000);
+    forget(0x2000);
+    host.pass(1999);
+    expect(card.take()).toEqual([]);
+    const guest = guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort: 5555, initial: 0x3000 });
+    wire(all, guest);
+    host.pass(1);
+    host.settle();
+    expect(guest.text).toBe('GET /');
+    expect(guest.ended).toBe(true);
+    guest.send('200 OK');
+    guest.close();
+    host.settle();
+    expect(stream.text).toBe('200 OK');
+    expect(stream).toMatchObject({ closed: true, wasReset: false });
+  });
+
+  it('gives up a guest that forgets it again and again', async () => {
+    const { host, stream, forget, network } = await forgotten();
+    for (let i = 0; i < 8; i++) {
+      expect(stream.wasReset).toBe(false);
+      forget(0x1000 * (i + 1));
+      host.pass(1000 * 2 ** i);
+    }
+    expect(stream.wasReset).toBe(true);
+    expect(network.statistics.connections).toBe(0);
+  });
+
+  it('does not begin what a socket of the guest has reset', async () => {
+    const { stream, forget } = await forgotten(TCP.rst | TCP.ack);
+    forget(0x1000);
+    expect(stream.wasReset).toBe(true);
   });
 
   it('leads to a guest’s IPv6 address, found by neighbour discovery', async () => {
