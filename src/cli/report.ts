@@ -48,7 +48,7 @@ export function reportCommand(): Command {
         `what rows are grouped by: ${GROUPINGS.join(', ')}; several make several tables`,
       )
         .argParser(once('--by', parseGroupings))
-        .default(['register'], 'register'),
+        .default(['register', 'function'], 'register,function'),
     )
     .addOption(
       new Option('--sort <order>', `largest first: ${ORDERS.join(', ')}`)

@@ -14,16 +14,14 @@ import type { RecordingOptions } from './recording-options.js';
 import { RecordingDispatcher } from './recording-dispatcher.js';
 import { StackWalker } from './stack-walker.js';
 import { RunningOffset } from './symbols/linux-kaslr.js';
-import { unwindRules, type UnwindData } from './unwind/unwind-rules.js';
+import type { DebugData } from './unwind/debug-data.js';
+import { LoadedRules } from './unwind/loaded-rules.js';
+import { unwindRules } from './unwind/unwind-rules.js';
 
 /** What the machine's thread needs to record. */
-export interface RecordingSetup extends Required<Omit<RecordingOptions, 'debugFiles'>> {
+export interface RecordingSetup extends Required<Omit<RecordingOptions, 'debugFiles'>>, DebugData {
   /** From `RecordMemory.allocate()`. */
   readonly buffer: SharedArrayBuffer;
-  /** How the kernel's functions are left, where its files say so. */
-  readonly unwind: readonly UnwindData[];
-  /** Where Linux' entry point of system calls is linked. */
-  readonly systemCallEntry?: bigint;
 }
 
 interface Parts {
@@ -137,10 +135,12 @@ export class MachineRecording {
 
 function recorded(
   { vm, memory, links }: Parts,
-  { unwind, systemCallEntry }: RecordingSetup,
+  { unwind, systemCallEntry, objects, objectList }: RecordingSetup,
 ): RecordedMachine {
   const offset = systemCallEntry === undefined ? undefined : new RunningOffset(systemCallEntry, vm.vcpus[0]);
-  const walker = new StackWalker(memory, unwind.map(unwindRules), () => offset?.value ?? 0n);
+  const rules = unwind.map(unwindRules);
+  const loaded = objectList === undefined ? undefined : new LoadedRules(memory, objectList, objects);
+  const walker = new StackWalker(memory, loaded ? [...rules, loaded] : rules, () => offset?.value ?? 0n);
   const ripOf = (vcpu: number): bigint =>
     vcpu === 0 || links.length === 0 ? vm.rip() : links[vcpu - 1].rip();
   return {
@@ -152,6 +152,10 @@ function recorded(
       else links[vcpu - 1].copyRip(to);
     },
     ...(vm.haltedNs && { haltedNs: (vcpu: number) => vm.haltedNs!(vcpu) }),
-    walk: (vcpu, to) => walker.walk(ripOf(vcpu), vm.vcpus[vcpu].frameState(), to),
+    walk(vcpu, to) {
+      const state = vm.vcpus[vcpu].frameState();
+      if (loaded) loaded.system = state.system;
+      return walker.walk(ripOf(vcpu), state, to);
+    },
   };
 }

@@ -121,7 +121,7 @@ function measure(operation) {
   const recorderOf = stacks => {
     const buffer = RecordMemory.allocate();
     const recording = new MachineRecording(
-      { buffer, stacks: stacks ?? 'sampled', lossless: false, samplePeriod: 0, unwind: [] },
+      { buffer, stacks: stacks ?? 'sampled', lossless: false, samplePeriod: 0, unwind: [], objects: [] },
       { vm, memory, buses: board, links: [], serving: () => 0, announce: () => undefined },
     );
     const handlers = recording.handlers(plain);

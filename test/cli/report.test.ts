@@ -27,7 +27,7 @@ describe('report', () => {
   };
 
   test('is a summary and a table', async () => {
-    expect(await report(file, '--sort', 'count', '--top', '2')).toMatchInlineSnapshot(`
+    expect(await report(file, '--by', 'register', '--sort', 'count', '--top', '2')).toMatchInlineSnapshot(`
       "/somewhere/<b>kernel.elf: wasm, 2 vCPUs, ended: exit
       13 exits in 13.4 µs: guest 5.52 µs (41.2 %), handlers 5.84 µs (43.6 %), machine 40 ns (0.3 %), idle 2 µs (14.9 %), profiler 0 ns (0.0 %)
       note: stripped
@@ -52,7 +52,7 @@ describe('report', () => {
   });
 
   test('has a table of device requests', async () => {
-    expect((await report(file)).split('\n\n')[2]).toMatchInlineSnapshot(`
+    expect((await report(file)).split('\n\n')[3]).toMatchInlineSnapshot(`
       "requests                  count     p50     p99     max  together    bytes
       virtio-blk0 read            100  832 ns  832 ns    5 µs   84.2 µs  402 KiB
       virtio-blk0 write zeroes      1  100 ns  100 ns  100 ns    100 ns     33 B
@@ -61,6 +61,20 @@ describe('report', () => {
     expect(JSON.parse(await report(file, '--json'))).toMatchObject({
       requests: [{ type: 'read', count: 100, max: 5000 }, {}, {}],
     });
+  });
+
+  test('has tables by register and by function, of guest code, and of counters if asked to', async () => {
+    const tables = (await report(file, '--counters')).split('\n\n').slice(1);
+    expect(tables.map(table => table.split(/ {2,}|\n/, 1)[0])).toEqual([
+      'register',
+      'function',
+      'requests',
+      '7 samples, one of each 1000 instructions',
+      'counter',
+    ]);
+    expect(tables[3]).toMatch(/^poll +7 +100\.0 % +100\.0 %$/m);
+    expect(tables[3]).toMatch(/^main +0 +0\.0 % +100\.0 %$/m);
+    expect(tables[4]).toMatch(/^page faults +5$/m);
   });
 
   test('has a table for each grouping, and histograms', async () => {

@@ -4,7 +4,7 @@ import { Symbols, type CodeSymbol } from '../../vmm/boot/symbols.js';
 import { symbolFile, type SymbolFile } from './symbol-file.js';
 
 /** `static std::vector<elf::object*> elf::program::s_objs` (OSv, include/osv/elf.hh). */
-const OBJECT_LIST = '_ZN3elf7program6s_objsE';
+export const OBJECT_LIST = '_ZN3elf7program6s_objsE';
 
 const MAX_OBJECTS = 1024;
 /** Bytes of an elf::object in which its path and base are looked for: they are among its first members. */
@@ -50,19 +50,53 @@ export function osvObjects(kernel: SymbolFile, memory: GuestMemory, system: Pagi
   const list = kernel.addressOf(OBJECT_LIST);
   if (list === undefined) return [];
   const guest = new Guest(memory, system);
+  return objectsIn(guest, list).flatMap(address => {
+    const place = placeOf(guest, address);
+    return (place && readImage(guest, place.path, place.base)) ?? [];
+  });
+}
+
+/** Where an object is loaded. */
+export interface OsvPlace {
+  readonly path: string;
+  /** Of its ELF header. */
+  readonly base: bigint;
+}
+
+/** Follows the list of an OSv kernel that runs, for as little as possible each time. */
+export class OsvObjectList {
+  private begin = 0n;
+  private end = 0n;
+
+  /** @param list where the kernel has it */
+  constructor(
+    private readonly memory: GuestMemory,
+    private readonly list: bigint,
+  ) {}
+
+  /** @returns all objects that are loaded, `undefined` when these are those of the last call */
+  changed(system: PagingRegisters): OsvPlace[] | undefined {
+    const guest = new Guest(this.memory, system);
+    const [begin, end] = [guest.word(this.list), guest.word(this.list + 8n)];
+    if (begin === undefined || end === undefined || (begin === this.begin && end === this.end))
+      return undefined;
+    this.begin = begin;
+    this.end = end;
+    return objectsIn(guest, this.list).flatMap(address => placeOf(guest, address) ?? []);
+  }
+}
+
+/** The addresses of the objects that the list has. */
+function objectsIn(guest: Guest, list: bigint): bigint[] {
   const [begin, end] = [guest.word(list), guest.word(list + 8n)];
   if (begin === undefined || end === undefined || end < begin) return [];
   const count = Math.min(Number((end - begin) / 8n), MAX_OBJECTS);
-  const objects: OsvObject[] = [];
-  for (let i = 0; i < count; i++) {
-    const address = guest.word(begin + BigInt(i * WORD));
-    const object = address === undefined || address === 0n ? undefined : readObject(guest, address);
-    if (object) objects.push(object);
-  }
-  return objects;
+  return Array.from({ length: count }, (_, i) => guest.word(begin + BigInt(i * WORD)) ?? 0n).filter(
+    address => address !== 0n,
+  );
 }
 
-function readObject(guest: Guest, address: bigint): OsvObject | undefined {
+function placeOf(guest: Guest, address: bigint): OsvPlace | undefined {
   const bytes = guest.bytes(address, LOOKED_AT);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let path: string | undefined;
@@ -73,8 +107,7 @@ function readObject(guest: Guest, address: bigint): OsvObject | undefined {
     if (value !== 0n && value % 0x1000n === 0n && guest.isElf(value)) base ??= value;
   }
   // The kernel itself is in the list too, and has no path.
-  if (path === undefined || base === undefined) return undefined;
-  return readImage(guest, path, base);
+  return path === undefined || base === undefined ? undefined : { path, base };
 }
 
 /** The text of a std::string, given its first two members, when that is a path. */

@@ -1,33 +1,59 @@
 import { SYSTEM_CALL_ENTRY } from '../symbols/linux-kaslr.js';
+import { OBJECT_LIST } from '../symbols/osv-objects.js';
 import { readSymbolFile } from '../symbols/symbol-file.js';
 import { ImageError } from '../../errors.js';
 import { ET_DYN } from '../../vmm/boot/elf-layout.js';
 import { Elf, isElf } from '../../vmm/boot/elf.js';
 import { readUnwindData } from './elf-unwind.js';
+import type { ObjectUnwind } from './loaded-rules.js';
 import type { UnwindData } from './unwind-rules.js';
 
 /** What call stacks are read by. */
 export interface DebugData {
+  /** Of what is linked where it runs, or moves with the kernel. */
   readonly unwind: readonly UnwindData[];
   /** Where Linux' entry point of system calls is linked. */
   readonly systemCallEntry?: bigint;
+  /** Of what OSv loads wherever there is room. */
+  readonly objects: readonly ObjectUnwind[];
+  /** Where OSv keeps what it has loaded. */
+  readonly objectList?: bigint;
 }
 
-/** @param files contents of those besides the kernel's own; what a file does not have, or has damaged, is not used */
-export function readDebugData(kernel: Uint8Array, files: readonly Uint8Array[]): DebugData {
-  const linked = [kernel, ...files.filter(isLinkedInPlace)];
-  const [systemCallEntry] = linked.flatMap(file => addressIn(file, SYSTEM_CALL_ENTRY) ?? []);
+/** A file besides the kernel's own. */
+export interface DebugFile {
+  /** Without its folders. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What a file does not have, or has damaged, is not used. */
+export function readDebugData(kernel: Uint8Array, files: readonly DebugFile[]): DebugData {
+  const objects = files.flatMap(file => sharedObject(file) ?? []);
+  const linked = [kernel, ...files.filter(({ bytes }) => !isSharedObject(bytes)).map(({ bytes }) => bytes)];
+  const addressOf = (name: string): bigint | undefined =>
+    linked.flatMap(file => addressIn(file, name) ?? []).at(0);
+  const systemCallEntry = addressOf(SYSTEM_CALL_ENTRY);
+  const objectList = objects.length > 0 ? addressOf(OBJECT_LIST) : undefined;
   return {
     unwind: linked.flatMap(readUnwindData),
     ...(systemCallEntry !== undefined && { systemCallEntry }),
+    objects,
+    ...(objectList !== undefined && { objectList }),
   };
 }
 
-/** Where a shared object is loaded is not known here. */
-function isLinkedInPlace(file: Uint8Array): boolean {
-  if (!isElf(file)) return true;
+function sharedObject({ name, bytes }: DebugFile): ObjectUnwind | undefined {
+  if (!isSharedObject(bytes)) return undefined;
+  const ends = new Elf(bytes).loadable.map(({ vaddr, memorySize }) => Number(vaddr) + memorySize);
+  return { name, size: Math.max(0, ...ends), unwind: readUnwindData(bytes) };
+}
+
+/** Also a program that is loaded like one. */
+function isSharedObject(file: Uint8Array): boolean {
+  if (!isElf(file)) return false;
   try {
-    return new Elf(file).header.type !== ET_DYN;
+    return new Elf(file).header.type === ET_DYN;
   } catch (error) {
     if (error instanceof ImageError) return false;
     throw error;

@@ -7,7 +7,7 @@ import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { RecordingOptions } from '../../profile/recording-options.js';
 import { RecordMemory } from '../../profile/record-memory.js';
 import { Recording } from '../../profile/recording.js';
-import { readDebugData } from '../../profile/unwind/debug-data.js';
+import { readDebugData, type DebugFile } from '../../profile/unwind/debug-data.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
@@ -618,14 +618,14 @@ function recordingSetup(
   { image, debugFiles }: MachineParts,
 ): RecordingSetup {
   const walks = stacks !== 'none' || samplePeriod > 0;
-  const data = walks ? readDebugData(image, debugFiles) : { unwind: [] };
+  const data = walks ? readDebugData(image, debugFiles) : { unwind: [], objects: [] };
   return { buffer, stacks, lossless, samplePeriod, ...data };
 }
 
 interface MachineParts {
   /** The kernel's file. */
   readonly image: Uint8Array;
-  readonly debugFiles: readonly Uint8Array[];
+  readonly debugFiles: readonly DebugFile[];
   readonly accelerator: AcceleratorChoice;
   readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;
@@ -677,7 +677,7 @@ interface BootFiles {
   readonly initrd?: BootModule;
   readonly modules: readonly BootModule[];
   /** For recordings alone. */
-  readonly debugFiles: readonly Uint8Array[];
+  readonly debugFiles: readonly DebugFile[];
 }
 
 async function readBootFiles(host: Host, options: CheckedOptions): Promise<BootFiles> {
@@ -685,13 +685,17 @@ async function readBootFiles(host: Host, options: CheckedOptions): Promise<BootF
     readSource(host, options.kernel, 'kernel'),
     options.initrd === undefined ? undefined : readModule(host, options.initrd, 'initrd'),
     Promise.all((options.modules ?? []).map(module => readModule(host, module, 'module'))),
-    Promise.all((options.recording?.debugFiles ?? []).map(file => readSource(host, file, 'symbols'))),
+    Promise.all((options.recording?.debugFiles ?? []).map(file => readDebugFile(host, file))),
   ]);
   return { image, ...(initrd && { initrd }), modules, debugFiles };
 }
 
 function readSource(host: Host, source: FileSource, what: string): Promise<Uint8Array> {
   return typeof source === 'string' ? host.readFile(source, what) : Promise.resolve(source);
+}
+
+async function readDebugFile(host: Host, file: FileSource): Promise<DebugFile> {
+  return { name: sourceName(file, ''), bytes: await readSource(host, file, 'symbols') };
 }
 
 async function readModule(
