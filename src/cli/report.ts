@@ -5,7 +5,7 @@ import { damageText } from '../profile/report/damage.js';
 import { WEIGHTS, type Weight } from '../profile/report/folded.js';
 import { GROUPINGS, ORDERS, type Grouping, type Order } from '../profile/report/rows.js';
 import { writeStdout } from './output.js';
-import { once, parseChoice, parseCount, parsePath } from './parse.js';
+import { gather, once, parseChoice, parseCount, parsePath } from './parse.js';
 import { tell } from './report-error.js';
 
 /** What a report can be written as; a table without any of them. */
@@ -19,6 +19,7 @@ interface ReportFlags extends Partial<Readonly<Record<Format, true>>> {
   readonly histogram?: true;
   readonly counters?: true;
   readonly weight: Weight;
+  readonly symbols?: readonly string[];
   readonly diff?: string;
   readonly output?: string;
 }
@@ -73,6 +74,12 @@ export function reportCommand(): Command {
     .option('--json', 'everything that the tables have, as JSON')
     .option('--html', 'one page with flame graph, timeline, tables and boot phases')
     .addOption(
+      new Option(
+        '--symbols <file>',
+        'names for functions of which the recording has none, since it was cut off: as tsvmm profile takes them; repeatable',
+      ).argParser(gather),
+    )
+    .addOption(
       new Option('--weight <what>', `with --folded, the number behind each stack: ${WEIGHTS.join(', ')}`)
         .argParser(once('--weight', parseChoice(WEIGHTS)))
         .default('count'),
@@ -96,8 +103,8 @@ async function report(file: string, flags: ReportFlags): Promise<void> {
     throw new ConfigError(`--diff makes a table, not --${format}`);
   if (format === 'pprof' && flags.output === undefined && process.stdout.isTTY)
     throw new ConfigError('--pprof is not text: add -o FILE');
-  const profile = await load(file);
-  const other = flags.diff === undefined ? undefined : await load(flags.diff);
+  const profile = await load(file, flags);
+  const other = flags.diff === undefined ? undefined : await load(flags.diff, flags);
   await deliver(await (other ? compare(profile, other, flags) : write(profile, format, flags)), flags.output);
   warnOfDamage(file, profile);
   if (other) warnOfDamage(flags.diff!, other);
@@ -110,12 +117,28 @@ function warnOfDamage(path: string, { damage }: Profile): void {
   process.exitCode = NOT_WHOLE;
 }
 
-async function load(path: string): Promise<Profile> {
+async function load(path: string, { symbols }: ReportFlags): Promise<Profile> {
   const [{ readWholeFile }, { readProfile }] = await Promise.all([
     import('../host/read-file.js'),
     import('../profile/profile-reader.js'),
   ]);
-  return readProfile(await readWholeFile(path, 'profile'));
+  const profile = readProfile(await readWholeFile(path, 'profile'));
+  return symbols ? withSymbols(profile, symbols) : profile;
+}
+
+/** What the recording itself says counts: it knows where the guest had everything. */
+async function withSymbols(profile: Profile, paths: readonly string[]): Promise<Profile> {
+  const [{ loadDemangler }, { openSymbolFile }, { addressesOf, Symbolizer }] = await Promise.all([
+    import('../host/demangle.js'),
+    import('../host/symbol-files.js'),
+    import('../profile/symbols/symbolizer.js'),
+  ]);
+  const files = await Promise.all(paths.map(openSymbolFile));
+  const images = files.map(file => ({ file, bias: 0n }));
+  const table = new Symbolizer(images, await loadDemangler()).table(
+    addressesOf(profile.points, profile.stacks),
+  );
+  return { ...profile, symbols: new Map([...table.symbols, ...profile.symbols]) };
 }
 
 type Output = Iterable<string | Uint8Array>;

@@ -125,6 +125,7 @@ describe('report', () => {
     [['--by', 'colour'], 'Write one or more of reason, device, register, site, function, line, vcpu, point'],
     [['--sort', 'name'], 'Write one of count, time, guest, max'],
     [['--diff', '/nowhere'], 'cannot read profile /nowhere: there is no such file'],
+    [['--symbols', '/nowhere'], 'cannot read symbols /nowhere: there is no such file'],
     [['-o', '/nowhere/x'], 'cannot write /nowhere/x: no such file or directory'],
   ])('refuses %j', async (args, message) => {
     const { status, stdout, stderr } = await tsvmm(['report', file, ...args]);
@@ -151,6 +152,24 @@ describe('report', () => {
     expect(json.status).toBe(1);
     expect(JSON.parse(json.stdout)).toMatchObject({ damage: { kind: 'cut off' }, end: null });
     expect(await tsvmm(['report', other, '--diff', file])).toMatchObject({ status: 1, stderr });
+  });
+
+  test('takes names from elsewhere where the recording has lost them, and only there', async () => {
+    const map = join(temporaryFolder(), 'System.map');
+    writeFileSync(
+      map,
+      '0000000000001000 T elsewhere\n0000000000002000 T other_driver\n0000000000003000 T poll_once\n',
+    );
+    const bytes = Buffer.from(exampleBytes());
+    writeFileSync(file, bytes.subarray(0, bytes.lastIndexOf('SYMS')));
+    const args = ['--by', 'function', '--symbols', map];
+    const cut = await tsvmm(['report', file, ...args]);
+    expect(cut.status).toBe(1);
+    // Of a symbol without a size everything behind it is a part.
+    expect(cut.stdout).toMatch(/^poll_once +7 /m);
+    expect(cut.stdout).toMatch(/^other_driver +6 /m);
+    expect(cut.stdout).not.toContain('have no names');
+    expect(await report(other, ...args)).toMatch(/^driver; write +6 /m);
   });
 
   test('refuses a recording of which nothing is whole', async () => {
