@@ -104,7 +104,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   start(open: Opener): void {
     this.stream = open(this);
     if (this.phase !== 'syn-sent') return;
-    this.sender.started();
+    this.sender.started(true);
     this.emitSyn();
   }
 
@@ -135,7 +135,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     if (this.phase !== 'connecting') return;
     this.phase = 'syn-received';
     if (this.owner.toGuest.full) this.pauseReading();
-    this.sender.started();
+    this.sender.started(false);
     this.emitSyn();
   }
 

@@ -8,8 +8,14 @@ import { add, distance } from './sequence.js';
 const DUPLICATES = 3;
 /** How often a segment is sent again until the guest is given up: a quarter of an hour, as Linux does. */
 const MAX_RETRIES = 15;
-/** The same for a SYN. */
+/** The same for an answer to the guest's SYN. */
 const MAX_SYN_RETRIES = 6;
+/**
+ * An own SYN is sent again for as long, but more often: there is no network that it could be too much for, and a guest
+ * whose queue of connections is full drops it.
+ */
+const KNOCK_INTERVAL_MS = 8000;
+const MAX_KNOCKS = 17;
 
 /** What the sending half of a connection needs of the rest of it. */
 export interface SenderLine {
@@ -50,6 +56,8 @@ export class Sender {
   /** Nothing follows what is in the queue. */
   ending = false;
   private synAcknowledged = false;
+  /** Whether it is the own SYN that is to be answered, not the guest's. */
+  private knocking = false;
 
   private roundTrip = new RoundTrip();
   /** The sequence number whose acknowledgment is timed, and since when; NaN: none is. */
@@ -96,8 +104,12 @@ export class Sender {
     return this.next !== this.unacknowledged;
   }
 
-  /** The SYN goes out: from here on it is sent again until it is acknowledged. */
-  started(): void {
+  /**
+   * The SYN goes out: from here on it is sent again until it is acknowledged.
+   * @param knocking whether the guest has said nothing yet
+   */
+  started(knocking: boolean): void {
+    this.knocking = knocking;
     this.next = this.base;
     this.highest = this.base;
     this.startTiming(this.base);
@@ -136,7 +148,7 @@ export class Sender {
     for (let time = 1; time < times; time++) this.roundTrip.backOff();
     this.next = this.base;
     this.highest = this.base;
-    this.timer.arm(this.roundTrip.rto);
+    this.timer.arm(Math.min(this.roundTrip.rto, KNOCK_INTERVAL_MS));
   }
 
   /** Whether an acknowledgment is of something that was sent. */
@@ -276,7 +288,9 @@ export class Sender {
   }
 
   private expired(): void {
-    if (this.retries++ >= (this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES)) {
+    const knocks = this.knocking && !this.synAcknowledged;
+    const most = knocks ? MAX_KNOCKS : this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES;
+    if (this.retries++ >= most) {
       this.line.gaveUp();
       return;
     }
@@ -291,7 +305,7 @@ export class Sender {
       return;
     }
     this.roundTrip.backOff();
-    this.timer.arm(this.roundTrip.rto);
+    this.timer.arm(knocks ? Math.min(this.roundTrip.rto, KNOCK_INTERVAL_MS) : this.roundTrip.rto);
   }
 
   /**

@@ -98,6 +98,22 @@ describe('a forwarded TCP port', () => {
     expect(all.network.statistics.connections).toBe(0);
   });
 
+  it('asks again every few seconds while the guest has no room for the connection', async () => {
+    const all = await lab(options);
+    introduce(all);
+    const times: number[] = [];
+    all.card.onFrame = ({ tcp }) => {
+      if (tcp!.flags === TCP.syn) times.push(all.host.now());
+    };
+    const { stream } = all.host.connectFrom({ address: '127.0.0.1', port: 5555 }, 8080);
+    all.host.pass(126_000);
+    const waits = times.slice(1).map((time, i) => time - times[i]);
+    expect(waits).toEqual([1000, 2000, 4000, ...Array<number>(14).fill(8000)]);
+    expect(stream!.wasReset).toBe(false);
+    all.host.pass(1000);
+    expect(stream!.wasReset).toBe(true);
+  });
+
   /** A guest that answers a SYN, and the one that is sent again, with a number each: what its backlog has forgotten. */
   async function answeredTwice() {
     const all = await lab(options);
