@@ -14,8 +14,10 @@ export interface DriverRun {
   readonly findings: DriverFindings;
   /** Clauses that this run's variant provokes: they are kept when the run ends well. */
   readonly provokes: readonly string[];
-  /** A driver that drives plain devices drives those of this variant too. */
-  readonly drives: boolean;
+  /** What a driver that drives plain devices makes of this variant: drives it too, may refuse it, or may lose it. */
+  readonly expects: 'driven' | 'refused' | 'lost';
+  /** The variant takes an occasion, of which each device tells whether it had one. */
+  readonly late: boolean;
 }
 
 /**
@@ -29,12 +31,21 @@ export function driverRun(
   findings: DriverFindings,
 ): DriverRun {
   const variant = variantOf(name);
-  const { provokes = [], hopeless = false, absent = false, required } = variant;
+  const { provokes = [], hopeless = false, absent = false, late = false, required } = variant;
+  const isIdle = late && !findings.devices.some(({ acted }) => acted);
+  const isRefused = required !== undefined && !findings.devices.some(({ driven }) => driven);
+  const judgedBy = isRefused ? { ...variant, absent: true } : variant;
   return {
-    run: { name, end: endText(result), ok: endsWell(variant, result, said) },
+    run: {
+      name,
+      end: endText(result),
+      ok: endsWell(judgedBy, result, said),
+      ...(isIdle && { note: 'no device had an occasion for it' }),
+    },
     findings,
+    late,
     provokes: provokes.map(id => `virtio/${id}`),
-    drives: !hopeless && !absent && required === undefined,
+    expects: required !== undefined ? 'refused' : hopeless || absent ? 'lost' : 'driven',
   };
 }
 
@@ -91,11 +102,12 @@ function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {
     const { run, findings } = driverRun;
     const found = findings.clauses.find(({ id }) => id === clause.id);
     checks += found?.checks ?? 0;
-    for (const violation of found?.violations ?? []) violations.push({ ...violation, run: run.name });
+    for (const violation of found?.violations ?? [])
+      addViolation(violations, { ...violation, run: run.name });
     const provoked = provocation(clause, driverRun, runs);
     if (provoked === 'no') continue;
     checks++;
-    if (provoked !== 'kept') violations.push(provoked);
+    if (provoked !== 'kept') addViolation(violations, provoked);
   }
   const common = { clause, checks, violations: violations.slice(0, MAX_SHOWN) };
   if (violations.length > 0) return { ...common, verdict: 'FAIL' };
@@ -115,19 +127,35 @@ function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {
   };
 }
 
+/** The same at the same place is one, in whichever runs it was seen. */
+function addViolation(violations: Violation[], violation: Violation): void {
+  const { device, queue, what, place } = violation;
+  const at = violations.findIndex(
+    other =>
+      other.device === device &&
+      other.queue === queue &&
+      other.what === what &&
+      other.place?.rip === place?.rip,
+  );
+  if (at < 0) violations.push(violation);
+  else violations[at] = { ...violations[at], count: violations[at].count + violation.count };
+}
+
 /** What a run says of a clause that its variant provokes: nothing, when it had nothing that the clause is about. */
 function provocation(
   clause: Clause,
-  { run, findings, provokes, drives }: DriverRun,
+  { run, findings, provokes, expects, late }: DriverRun,
   runs: readonly DriverRun[],
 ): 'no' | 'kept' | Violation {
-  const devices = concerned(clause, findings.devices);
+  const devices = concerned(clause, findings.devices).filter(({ acted }) => acted || !late);
   if (!provokes.includes(clause.id) || devices.length === 0) return 'no';
+  const isDriven = devices.some(({ driven }) => driven);
+  if (expects === 'refused' && !isDriven) return 'no';
   if (!run.ok) return didNotSurvive(run, findings);
-  if (devices.some(({ driven }) => driven)) return 'kept';
+  if (isDriven) return 'kept';
   const plain = runs.find(other => other.run.name === PLAIN)?.findings.devices ?? [];
   const lost = devices.find(({ name }) => plain.some(device => device.name === name && device.driven));
-  if (!lost || !drives) return 'no';
+  if (!lost || expects !== 'driven') return 'no';
   return {
     device: lost.name,
     what: 'no driver takes it, as one does in the plain run',

@@ -20,6 +20,8 @@ export interface WatchedSummary {
   readonly transport: 'pci' | 'mmio';
   /** A driver has got as far as to DRIVER_OK. */
   readonly driven: boolean;
+  /** It has behaved in the way of a variant that takes an occasion. */
+  readonly acted: boolean;
   /** What the device could not go on with. */
   readonly violations: readonly string[];
 }
@@ -116,6 +118,7 @@ export class DriverWatch {
         type: watched.device.type.id,
         transport: watched.isPci ? 'pci' : 'mmio',
         driven: watched.driven,
+        acted: watched.acted,
         violations: watched.device.violations.map(({ rule, section }) => `${rule} (${section})`),
       })),
       chips: this.chips.map(({ name, specification, driven }) => ({ name, specification, driven })),

@@ -47,6 +47,8 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
   private readonly sampler: Timer;
   private sampleDue = 0;
   private filter: RegisterFilter = {};
+  /** It has behaved in the way of a variant that takes an occasion. */
+  acted = false;
   /** It was taken away. */
   private gone = false;
 
@@ -267,7 +269,8 @@ export class WatchedDevice implements VirtioObserver, QueueListener {
 
   private get variantDevice(): VariantDevice {
     const { transport, clock } = this;
-    return { transport, type: this.device.type, clock, unplug: () => this.unplug() };
+    const acted = (): void => void (this.acted = true);
+    return { transport, type: this.device.type, clock, unplug: () => this.unplug(), acted };
   }
 
   /** What the driver has exposed stays exposed: nobody gives it back, and nobody looks at it. */

@@ -63,6 +63,8 @@ export interface RunReport {
   readonly end: string;
   /** It ended as it should. */
   readonly ok: boolean;
+  /** What makes it mean less than it seems. */
+  readonly note?: string;
 }
 
 /** What was watched for a report on drivers. */

@@ -18,8 +18,9 @@ export function tableText(report: ConformanceReport, all = false): string {
     for (const result of shown) if (result.verdict === verdict) lines.push(...rows(result, width));
   }
   if (lines.length > 0) lines.push('');
-  for (const { name, end, ok } of report.runs) {
-    if (!ok || report.runs.length > 1) lines.push(`run ${name}: ${ok ? 'ok' : 'NOT OK'}, ${end}`);
+  for (const { name, end, ok, note } of report.runs) {
+    if (ok && report.runs.length === 1) continue;
+    lines.push(`run ${name}: ${[ok ? 'ok' : 'NOT OK', end, ...(note ? [note] : [])].join(', ')}`);
   }
   lines.push(...watchedLines(report), summaryLine(report));
   return `${lines.join('\n')}\n`;

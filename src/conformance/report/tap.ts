@@ -8,8 +8,9 @@ export function tapText(report: ConformanceReport): string {
   const lines = ['TAP version 14', `1..${results.length + runs.length}`];
   let number = 0;
   for (const result of results) lines.push(...testPoint(result, ++number));
-  for (const { name, end, ok } of runs) {
-    lines.push(`${ok ? 'ok' : 'not ok'} ${++number} - the run ${escape(name)} ends well`);
+  for (const { name, end, ok, note } of runs) {
+    const skipped = ok && note !== undefined ? ` # SKIP ${escape(note)}` : '';
+    lines.push(`${ok ? 'ok' : 'not ok'} ${++number} - the run ${escape(name)} ends well${skipped}`);
     if (!ok) lines.push(...yaml({ end: [end] }));
   }
   lines.push(...[...watchedLines(report), summaryLine(report)].map(line => `# ${line}`));

@@ -462,7 +462,7 @@ export class LocalApic implements ObservedApic {
   }
 
   exists(offset: number): boolean {
-    return this.at(offset) !== undefined;
+    return this.at(offset) !== undefined || (this.x2apic && offset === ICR_LOW);
   }
 
   private at(offset: number): ApicRegister | undefined {

@@ -158,6 +158,23 @@ describe('LocalApic', () => {
     expect(apic.readX2(0xd0)).toBe(8);
   });
 
+  it('shows whoever watches it each access of the guest, by offsets of xAPIC mode', () => {
+    const { apic } = makeApic();
+    const seen: string[] = [];
+    apic.observer = {
+      read: ({ exists }, offset, value) => seen.push(`${exists.call(apic, offset)} ${offset} reads ${value}`),
+      write: ({ inService }, offset, value) => seen.push(`${inService} ${offset} = ${value}`),
+    };
+    apic.deliver(fixed(0x52));
+    apic.acknowledge();
+    apic.write(0xb0, 0);
+    apic.read(0x24);
+    apic.writeBase(X2APIC);
+    apic.writeX2Icr(0x4_0052n);
+    expect(seen).toEqual(['true 176 = 0', 'false 36 reads 0', 'false 768 = 262226']);
+    expect([0x300, 0x310, 0x040].map(offset => apic.exists(offset))).toEqual([true, false, false]);
+  });
+
   it('has in x2APIC mode only the registers of table 11-6, and refuses their reserved bits', () => {
     const { apic } = makeApic();
     expect(apic.readX2(0x30)).toBe(undefined);

@@ -62,6 +62,9 @@ export class HpetRules implements ChipRules {
     switch (offset) {
       case R.CONFIGURATION:
         judge('2.3.5/preserves-reserved', (value & ~(ENABLE | LEGACY)) === 0, what);
+        for (let index = 0; index < hpet.timers; index++) {
+          this.judgeRoute(index, hpet.timerConfiguration(index), value);
+        }
         break;
       case R.CONFIGURATION + 4:
         judge('2.3.5/preserves-reserved', value === 0, what);
@@ -102,11 +105,18 @@ export class HpetRules implements ChipRules {
       (value & VAL_SET) === 0 || (value & PERIODIC) !== 0,
       () => `it sets VAL_SET of timer ${index}, which is not periodic`,
     );
-    const isLegacy = index < LEGACY_TIMERS && (hpet.configuration() & LEGACY) !== 0;
+    this.judgeRoute(index, value, hpet.configuration());
+  }
+
+  /** @param value of the timer's configuration. @param general the general configuration */
+  private judgeRoute(index: number, value: number, general: number): void {
+    const { judge, hpet } = this;
+    const isLegacy = index < LEGACY_TIMERS && (general & LEGACY) !== 0;
     if (isLegacy || value & FSB) return;
     const route = (value >> ROUTE_SHIFT) & 0x1f;
-    // Nobody has chosen one yet.
-    if (route === 0 && !(value & INTERRUPT)) return;
+    // 0 is what it has after a reset: nobody has chosen it, unless interrupts are to come by it.
+    const isUsed = (value & INTERRUPT) !== 0 && (general & ENABLE) !== 0;
+    if (route === 0 && !isUsed) return;
     judge(
       '2.3.8/valid-route',
       (hpet.routes & (1 << route)) !== 0,

@@ -97,7 +97,8 @@ export const COMPLETIONS = {
   },
   stalls: {
     what: 'every 25th buffer takes 300 ms',
-    queue: (queue, index, { transport, clock }) => {
+    late: true,
+    queue: (queue, index, { transport, clock, acted }) => {
       const push = queue.push.bind(queue);
       let count = 0;
       queue.push = (chain, written) => {
@@ -105,6 +106,7 @@ export const COMPLETIONS = {
           push(chain, written);
           return;
         }
+        acted();
         const timer = clock.timer(() => {
           if (transport.device.queue(index) !== queue) return;
           push(chain, written);
@@ -117,9 +119,11 @@ export const COMPLETIONS = {
   'device-errors': {
     what: 'every 7th request of a disk fails',
     hopeless: true,
-    queue: (queue, _index, { type }) => {
+    late: true,
+    queue: (queue, _index, { type, acted }) => {
       if (!(type instanceof VirtioBlk)) return;
       everyNth(queue, FAIL_EVERY, (chain, written) => {
+        acted();
         if (chain.writableBytes > 0) chain.write8(chain.writableBytes - 1, RequestStatus.IOERR);
         return written;
       });
@@ -127,19 +131,28 @@ export const COMPLETIONS = {
   },
   'short-writes': {
     what: 'entropy comes in single bytes, whatever the buffer',
+    late: true,
     provokes: ['5.4.6.1/length', '2.7.8.2/beyond-len'],
-    queue: (queue, _index, { type }) => {
-      if (type instanceof VirtioRng) everyNth(queue, 1, (_chain, written) => Math.min(1, written));
+    queue: (queue, _index, { type, acted }) => {
+      if (!(type instanceof VirtioRng)) return;
+      everyNth(queue, 1, (_chain, written) => {
+        acted();
+        return Math.min(1, written);
+      });
     },
   },
   'bad-used-id': {
     what: 'a used element names a buffer that the driver never exposed',
     hopeless: true,
-    queue: queue => {
+    late: true,
+    queue: (queue, _index, { acted }) => {
       const push = queue.push.bind(queue);
       let count = 0;
       queue.push = (chain, written) => {
-        if (++count === GOOD_BUFFERS) chain.id = NO_SUCH_ID;
+        if (++count === GOOD_BUFFERS) {
+          acted();
+          chain.id = NO_SUCH_ID;
+        }
         push(chain, written);
       };
     },
@@ -147,14 +160,16 @@ export const COMPLETIONS = {
   'used-twice': {
     what: 'a buffer of a split queue is given back a second time',
     hopeless: true,
+    late: true,
     hidden: () => Feature.RING_PACKED | Feature.IN_ORDER,
-    queue: (queue, _index, { transport }) => {
+    queue: (queue, _index, { transport, acted }) => {
       const push = queue.push.bind(queue);
       let count = 0;
       queue.push = (chain, written) => {
         const { id } = chain;
         push(chain, written);
         if (++count !== GOOD_BUFFERS) return;
+        acted();
         const again = new Chain(transport.device.memory);
         again.id = id;
         push(again, written);
@@ -164,13 +179,15 @@ export const COMPLETIONS = {
   'impossible-index': {
     what: 'the index of a split queue’s used ring jumps beyond what was ever exposed',
     hopeless: true,
+    late: true,
     hidden: () => Feature.RING_PACKED,
-    queue: (queue, index, { transport }) => {
+    queue: (queue, index, { transport, acted }) => {
       const push = queue.push.bind(queue);
       let count = 0;
       queue.push = (chain, written) => {
         push(chain, written);
         if (++count !== GOOD_BUFFERS) return;
+        acted();
         const { memory, queues } = transport.device;
         const { device, size } = queues[index];
         memory.write16(device + USED_INDEX, (memory.read16(device + USED_INDEX) + size + 1) & 0xffff);
@@ -180,10 +197,14 @@ export const COMPLETIONS = {
   'impossible-length': {
     what: 'used lengths exceed their buffers',
     hopeless: true,
-    queue: queue => {
+    late: true,
+    queue: (queue, _index, { acted }) => {
       const push = queue.push.bind(queue);
       let count = 0;
-      queue.push = (chain, written) => push(chain, ++count > GOOD_BUFFERS ? IMPOSSIBLE_LENGTH : written);
+      queue.push = (chain, written) => {
+        if (++count > GOOD_BUFFERS) acted();
+        push(chain, count > GOOD_BUFFERS ? IMPOSSIBLE_LENGTH : written);
+      };
     },
   },
 } as const satisfies Readonly<Record<string, Variant>>;

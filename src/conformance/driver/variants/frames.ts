@@ -49,7 +49,7 @@ function everyNow({ transport, clock }: VariantDevice, action: () => boolean): v
  * Puts a frame into the first receive queue, as if it had come by the network.
  * @returns false when there is no buffer for it
  */
-function receive({ transport }: VariantDevice, frame: Uint8Array, isOdd: boolean): boolean {
+function receive({ transport, acted }: VariantDevice, frame: Uint8Array, isOdd: boolean): boolean {
   const { device } = transport;
   const queue = device.queue(0);
   const chain = queue?.pop();
@@ -65,6 +65,7 @@ function receive({ transport }: VariantDevice, frame: Uint8Array, isOdd: boolean
   packet.set(frame, headerSize);
   chain.write(0, packet);
   if (isOdd) scribble(chain);
+  acted();
   queue.push(chain, packet.length);
   device.signal(0);
   return true;
@@ -130,6 +131,7 @@ export const FRAMES = {
   'odd-receive-headers': {
     what: 'received frames have unknown flags, and numbers in the fields that these flags do not cover',
     provokes: ['5.1.9.4.1/unknown-flags', '5.1.9.4.1/csum-fields', '5.1.9.4.1/hdr-len-untrusted'],
+    late: true,
     prepare: device => {
       if (device.type instanceof VirtioNet) everyNow(device, () => receive(device, ANNOUNCEMENT, true));
     },
@@ -152,6 +154,7 @@ export const FRAMES = {
   },
   'bad-checksums': {
     what: 'echo requests from whom the driver talks to, every second one with a wrong checksum',
+    late: true,
     prepare: device => {
       const { type } = device;
       if (!(type instanceof VirtioNet)) return;

@@ -50,12 +50,15 @@ export const INTERRUPTS = {
   'spurious-interrupts': {
     what: 'interrupts for queues in which nothing was used, every two milliseconds',
     provokes: ['2.7.7.1/spurious'],
-    prepare: ({ transport, clock }) => {
+    late: true,
+    prepare: ({ transport, clock, acted }) => {
       let left = MAX_SPURIOUS;
       const timer = clock.timer(() => {
         if (transport.device.status & Status.DRIVER_OK) {
           transport.device.queues.forEach(({ enabled }, index) => {
-            if (enabled) transport.queueInterrupt(index);
+            if (!enabled) return;
+            acted();
+            transport.queueInterrupt(index);
           });
           left--;
         }

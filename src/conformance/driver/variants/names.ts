@@ -38,6 +38,8 @@ export const VARIANT_NAMES = [
   'order-platform',
   'notif-config-data',
   'odd-capabilities',
+  'long-capabilities',
+  'reserved-bars',
   'odd-revision',
   'header-length',
   'no-mac',

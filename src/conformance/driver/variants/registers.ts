@@ -103,11 +103,13 @@ export const REGISTERS = {
   'odd-interrupt-status': {
     what: 'undefined bits are set in InterruptStatus of MMIO devices',
     provokes: ['4.2.2.2/undefined-bits'],
-    registers: ({ transport }) => ({
-      read: (_area, offset, _size, own) =>
-        transport instanceof VirtioMmio && offset === Mmio.INTERRUPT_STATUS && own !== 0
-          ? (own | UNDEFINED_INTERRUPTS) >>> 0
-          : own,
+    late: true,
+    registers: ({ transport, acted }) => ({
+      read: (_area, offset, _size, own) => {
+        if (!(transport instanceof VirtioMmio) || offset !== Mmio.INTERRUPT_STATUS || own === 0) return own;
+        acted();
+        return (own | UNDEFINED_INTERRUPTS) >>> 0;
+      },
     }),
   },
   'slow-resets': {

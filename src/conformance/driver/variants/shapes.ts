@@ -10,6 +10,7 @@ const CAPABILITIES_POINTER = 0x34;
 const REVISION_ID = 0x08;
 const MSIX = 0x11;
 const VENDOR_SPECIFIC = 0x09;
+const CAPABILITY = 16;
 const LONG_CAPABILITY = 24;
 const RESERVED_TYPE = 0x7f;
 const RESERVED_BAR = 7;
@@ -18,8 +19,9 @@ const VENDOR_DATA = 9;
 /** Of nobody that drivers would know. */
 const SOME_VENDOR = 0x5a5a;
 const MODERN_BAR = 4;
+const COMMON_SIZE = 0x40;
 /** The common configuration again, behind its own registers. */
-const SECOND_COMMON: StructureAlias = { from: 0x800, to: 0, size: 0x40 };
+const SECOND_COMMON: StructureAlias = { from: 0x800, to: 0, size: COMMON_SIZE };
 
 const MS = 1_000_000;
 const TINY = 4;
@@ -45,13 +47,14 @@ function withoutMsix(config: ConfigSpace): void {
 }
 
 /** Puts a vendor-specific capability in front of all others. */
-function addFirst(config: ConfigSpace, name: string, type: number, bar: number): void {
+function addFirst(config: ConfigSpace, name: string, type: number, bar: number, length = CAPABILITY): void {
   const first = config.get(CAPABILITIES_POINTER, 1);
   const links = capabilities(config).map(at => [at + 1, config.get(at + 1, 1)] as const);
-  const base = config.addCapability(name, VENDOR_SPECIFIC, LONG_CAPABILITY, () => [
-    { name: `${name}_LENGTH`, offset: 2, width: 1, value: LONG_CAPABILITY },
+  const base = config.addCapability(name, VENDOR_SPECIFIC, length, () => [
+    { name: `${name}_LENGTH`, offset: 2, width: 1, value: length },
     { name: `${name}_TYPE`, offset: 3, width: 1, value: type },
     { name: `${name}_BAR`, offset: 4, width: 1, value: bar },
+    { name: `${name}_SIZE`, offset: 12, width: 4, value: COMMON_SIZE },
   ]);
   // It was added behind the last one, which leads again where it led.
   for (const [link, next] of links) config.preset(link, 1, next);
@@ -136,14 +139,31 @@ export const SHAPES = {
     },
   },
   'odd-capabilities': {
-    what: 'capabilities of reserved types, with reserved BARs, longer than they need be, twice, and a vendor’s own',
-    provokes: ['4.1.4.1/reserved-type', '4.1.4.1/long-capability', '4.1.4.1/reserved-bar'],
+    what: 'a capability of a reserved type, one that comes a second time, and a vendor’s own',
+    provokes: ['4.1.4.1/reserved-type'],
     interface: 'modern',
     alias: SECOND_COMMON,
     prepare: ({ transport }) => {
       if (!(transport instanceof VirtioPci)) return;
       addLast(transport.config);
-      addFirst(transport.config, 'ODD_TYPE', RESERVED_TYPE, 4);
+      addFirst(transport.config, 'ODD_TYPE', RESERVED_TYPE, MODERN_BAR);
+    },
+  },
+  'long-capabilities': {
+    what: 'a capability that is longer than drivers know',
+    provokes: ['4.1.4.1/long-capability'],
+    interface: 'modern',
+    prepare: ({ transport }) => {
+      if (!(transport instanceof VirtioPci)) return;
+      addFirst(transport.config, 'LONG', COMMON_CONFIGURATION, MODERN_BAR, LONG_CAPABILITY);
+    },
+  },
+  'reserved-bars': {
+    what: 'a capability with a reserved BAR',
+    provokes: ['4.1.4.1/reserved-bar'],
+    interface: 'modern',
+    prepare: ({ transport }) => {
+      if (!(transport instanceof VirtioPci)) return;
       addFirst(transport.config, 'ODD_BAR', COMMON_CONFIGURATION, RESERVED_BAR);
     },
   },
@@ -151,8 +171,10 @@ export const SHAPES = {
     what: 'DEVICE_NEEDS_RESET after 40 buffers',
     provokes: ['2.1.1/needs-reset'],
     hopeless: true,
-    queue: (queue, _index, { transport }) =>
+    late: true,
+    queue: (queue, _index, { transport, acted }) =>
       stopAfter(queue, BUFFERS_BEFORE_RESET, () => {
+        acted();
         transport.device.status |= Status.DEVICE_NEEDS_RESET;
         transport.configInterrupt();
       }),
@@ -160,21 +182,27 @@ export const SHAPES = {
   'hot-unplug': {
     what: 'the device is taken away after 60 buffers',
     hopeless: true,
-    queue: (queue, _index, { unplug, clock }) => {
+    late: true,
+    queue: (queue, _index, { unplug, clock, acted }) => {
       // Not in the middle of what the device is doing.
-      const timer = clock.timer(unplug);
+      const timer = clock.timer(() => {
+        acted();
+        unplug();
+      });
       stopAfter(queue, BUFFERS_BEFORE_UNPLUG, () => timer.arm(clock.now()));
     },
   },
   'discard-scribbles': {
     what: 'sectors that were discarded read as anything',
     provokes: ['5.2.6.1/discarded'],
-    prepare: ({ type }) => {
+    late: true,
+    prepare: ({ type, acted }) => {
       if (!(type instanceof VirtioBlk)) return;
       const { backend } = type;
       const discard = backend.discard.bind(backend);
       backend.discard = (offset, length, done) =>
         discard(offset, length, result => {
+          acted();
           if (result) done(result);
           else backend.write(offset, [new Uint8Array(Math.min(length, MAX_SCRIBBLE)).fill(SCRIBBLE)], done);
         });
@@ -208,13 +236,15 @@ export const SHAPES = {
   },
   announce: {
     what: 'network cards ask their drivers to announce themselves',
-    prepare: ({ transport, type, clock }) => {
+    late: true,
+    prepare: ({ transport, type, clock, acted }) => {
       if (!(type instanceof VirtioNet)) return;
       const timer = clock.timer(() => {
         if (!(transport.device.status & Status.DRIVER_OK)) {
           timer.arm(clock.now() + ANNOUNCE_NS);
           return;
         }
+        acted();
         type.announcing = true;
         transport.device.configChanged();
       });

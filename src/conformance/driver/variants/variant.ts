@@ -13,6 +13,8 @@ export interface VariantDevice {
   readonly clock: Clock;
   /** Takes the device away from under its driver: reads give all ones from then on, and nothing else happens. */
   readonly unplug: () => void;
+  /** The device has behaved in the variant's way, which takes an occasion. */
+  readonly acted: () => void;
 }
 
 /** Stands between a driver and a device's registers, for as long as the device is there. */
@@ -43,6 +45,8 @@ export interface Variant {
   readonly hopeless?: boolean;
   /** Nobody is to drive such a device: the guest may end as it will, unless by a triple fault. */
   readonly absent?: boolean;
+  /** It takes an occasion: of what it provokes a run says something only when a device has acted so. */
+  readonly late?: boolean;
   /** Feature bits that the device goes without, and bits that it offers besides. */
   readonly hidden?: (type: DeviceType) => bigint;
   readonly extra?: (type: DeviceType) => bigint;

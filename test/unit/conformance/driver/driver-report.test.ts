@@ -8,6 +8,7 @@ const RNG: WatchedSummary = {
   type: DeviceId.ENTROPY,
   transport: 'pci',
   driven: true,
+  acted: false,
   violations: [],
 };
 
@@ -52,9 +53,37 @@ test('a run without what the clause is about says nothing of it', () => {
 });
 
 test('a driver may refuse packed queues alone', () => {
-  const refused = run('packed-ring-only', [{ ...RNG, driven: false }]);
+  const refused = run('packed-ring-only', [{ ...RNG, driven: false }], 1);
+  expect(refused.run.ok).toBe(true);
   const { verdict } = resultOf('virtio/2.8.17/one-used-descriptor', [run('plain', [RNG]), refused]);
   expect(verdict).toBe('NOT EXERCISED');
+});
+
+test('the same at the same place is told once, whatever the run', () => {
+  const violation = {
+    device: 'virtio-rng0',
+    what: 'it does so',
+    count: 2,
+    place: { vcpu: 0, rip: '0x1000' },
+  };
+  const clauses = [{ id: 'virtio/6.1/packed', checks: 3, violations: [violation] }];
+  const runs = ['plain', 'stalls'].map(name =>
+    driverRun(name, { reason: 'exit', code: 0 }, true, { clauses, devices: [RNG], chips: [] }),
+  );
+  expect(resultOf('virtio/6.1/packed', runs)).toMatchObject({
+    checks: 6,
+    violations: [{ ...violation, count: 4, run: 'plain' }],
+  });
+});
+
+test('a variant that had no occasion says nothing', () => {
+  const id = 'virtio/2.1.1/needs-reset';
+  const idle = run('needs-reset', [RNG]);
+  expect(idle.run.note).toBe('no device had an occasion for it');
+  expect(resultOf(id, [idle]).verdict).toBe('NOT EXERCISED');
+  const busy = run('needs-reset', [{ ...RNG, acted: true }]);
+  expect(busy.run.note).toBeUndefined();
+  expect(resultOf(id, [busy]).verdict).toBe('PASS');
 });
 
 test('a guest may end as it will without a device, and has but to live with one that does not work', () => {
