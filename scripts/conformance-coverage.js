@@ -26,7 +26,7 @@ const CHAPTERS = /** @type {const} */ ([
 
 const table = await readFile(join(REPOSITORY, 'test/guests/broken-drivers.ts'), 'utf8');
 const proved = new Set(
-  ['BROKEN', 'PROVOKED'].flatMap(name => {
+  ['BROKEN', 'BROKEN_CHIPS', 'PROVOKED'].flatMap(name => {
     const [list] = table.split(`export const ${name}:`)[1].split('\n};');
     return [...list.matchAll(/^ {2}'((?:[\w]+\/)?[\d.]+\/[\w-]+)':/gm)].map(([, id]) =>
       id.split('/').length === 2 ? `virtio/${id}` : id,

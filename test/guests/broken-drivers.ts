@@ -212,8 +212,13 @@ export const BROKEN: Readonly<Record<string, DriverSetup>> = {
   '5.3.6.1/transmit-readable': consoles(),
   '5.3.6.2.2/ready': consoles(),
   '5.4.6.1/writable': rng(),
-  '16550/8.1/dlab': chips,
+};
+
+/** The same of drivers of chips, each of which breaks its rule in one boot with the others: a chip is none the worse for it. */
+export const BROKEN_CHIPS: Readonly<Record<string, DriverSetup>> = {
+  // It shows itself by what is sent first.
   '16550/8.3/loads-divisor': chips,
+  '16550/8.1/dlab': chips,
   '16550/8.4/lsr-read-only': chips,
   '16550/8.5/fcr-enable': chips,
   'hpet/2.3.2/boundaries': chips,

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMachine } from 'tsvmm';
 import { driverReport, driverRun } from '../../src/conformance/driver/driver-report.js';
-import { BROKEN, clauseOf, CORRECT, machineOf, PROVOKED, type DriverSetup } from './broken-drivers.js';
+import {
+  BROKEN,
+  BROKEN_CHIPS,
+  clauseOf,
+  CORRECT,
+  machineOf,
+  PROVOKED,
+  type DriverSetup,
+} from './broken-drivers.js';
 import { ACCELERATORS, guestPath } from './harness.js';
 
 let folder: string;
@@ -72,6 +80,15 @@ describe.skipIf(!(ACCELERATORS as readonly string[]).includes('wasm'))('checking
       found?.violations.length,
       JSON.stringify(clauses.filter(({ violations }) => violations.length > 0).map(clause => clause.id)),
     ).toBeGreaterThan(0);
+    expect(end).toBe('exit 0');
+  });
+
+  test('finds each rule of a chip that a driver breaks', async () => {
+    const [[, setup]] = Object.entries(BROKEN_CHIPS);
+    const ids = Object.keys(BROKEN_CHIPS);
+    const { end, clauses } = await drive(setup, ids.join(','), true);
+    const broken = clauses.filter(({ violations }) => violations.length > 0).map(({ id }) => id);
+    expect(broken.sort()).toEqual(ids.sort());
     expect(end).toBe('exit 0');
   });
 
