@@ -162,8 +162,8 @@ describe('LocalApic', () => {
     const { apic } = makeApic();
     const seen: string[] = [];
     apic.observer = {
-      read: ({ exists }, offset, value) => seen.push(`${exists.call(apic, offset)} ${offset} reads ${value}`),
-      write: ({ inService }, offset, value) => seen.push(`${inService} ${offset} = ${value}`),
+      read: (of, offset, value) => seen.push(`${of.exists(offset)} ${offset} reads ${value}`),
+      write: (of, offset, value) => seen.push(`${of.inService} ${offset} = ${value}`),
     };
     apic.deliver(fixed(0x52));
     apic.acknowledge();
