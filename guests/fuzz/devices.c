@@ -11,11 +11,13 @@
 #define COMMON_BYTES 0x40
 #define MMIO_BYTES 0x100
 #define LEGACY_BYTES 0x18
+#define CONFIG_BYTES 80
 
 // One way to one device: a function may be reached by two.
 struct way {
   struct vdev dev;
   unsigned queues;
+  unsigned config_bytes; // of its configuration: behind that of a legacy function may be the registers of another
   uint16_t sizes[RINGS_A_DEVICE];
   struct ring rings[RINGS_A_DEVICE];
   bool started;
@@ -156,6 +158,9 @@ unsigned find_devices(void)
           way->queues++;
         }
         way->dev.features = vdev_offered(&way->dev);
+        way->config_bytes = CONFIG_BYTES;
+        if (order[i] == VDEV_LEGACY)
+          way->config_bytes = (unsigned)pci_bar_size(way->dev.slot, 0) - LEGACY_CONFIG;
         count++;
       }
     }
@@ -226,7 +231,7 @@ void step_device_config(void)
   if (count == 0)
     return;
   struct way *way = any_way();
-  unsigned offset = random_below(80), size = random_size();
+  unsigned size = random_size(), offset = random_below(way->config_bytes - size + 1);
   uint32_t value = random_value();
   bool ports = way->dev.way == VDEV_LEGACY;
   if (one_in(2))

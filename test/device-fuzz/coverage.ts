@@ -13,7 +13,8 @@ export class BlockCoverage {
   }
 
   start(): void {
-    this.session.post('Profiler.startPreciseCoverage', { callCount: false, detailed: true });
+    // With counts everything executed since the last report is in the next, whether it was in one before or not.
+    this.session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
     this.take();
   }
 
@@ -27,17 +28,26 @@ export class BlockCoverage {
     this.scripts.clear();
   }
 
-  /** Bytes of source executed since the last call that never had been before. */
+  /** Bytes of source executed since the last call of either that never had been before. */
   take(): number {
+    return this.read(true);
+  }
+
+  /** The same, but they are new the next time too. */
+  look(): number {
+    return this.read(false);
+  }
+
+  private read(remember: boolean): number {
     let fresh = 0;
     this.session.post('Profiler.takePreciseCoverage', (error, coverage) => {
       if (error) throw error;
-      for (const script of coverage.result) if (this.ours(script.url)) fresh += this.add(script);
+      for (const script of coverage.result) if (this.ours(script.url)) fresh += this.add(script, remember);
     });
     return fresh;
   }
 
-  private add({ url, functions }: Profiler.ScriptCoverage): number {
+  private add({ url, functions }: Profiler.ScriptCoverage, remember: boolean): number {
     const end = Math.max(0, ...functions.map(({ ranges }) => ranges[0].endOffset));
     let known = this.scripts.get(url);
     if (known === undefined || known.length < end) {
@@ -59,7 +69,7 @@ export class BlockCoverage {
       }
       for (let i = 0; i < executed.length; i++) {
         if (executed[i] === 0 || known[startOffset + i] === 1) continue;
-        known[startOffset + i] = 1;
+        if (remember) known[startOffset + i] = 1;
         fresh++;
       }
     }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Campaign, type Failure } from './campaign.js';
 import { CorpusFolder } from './corpus.js';
@@ -38,7 +39,10 @@ const end = performance.now() + 1000 * seconds;
 coverage.start();
 coverage.forget();
 let failure = campaign.replay(coverage);
-while (!failure && performance.now() < end) failure = campaign.explore(coverage);
+while (!failure && performance.now() < end) {
+  failure = campaign.explore(coverage);
+  await nextTurn();
+}
 if (keep && !failure && campaign.found.length > 0) folder.write(family, campaign.smallest(coverage));
 const { operations, cases, found } = campaign;
 parentPort!.postMessage({ operations, cases, found, failure } satisfies Discovery);

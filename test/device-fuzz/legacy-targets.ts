@@ -64,9 +64,10 @@ function accesses(machine: FuzzMachine, names: readonly string[]): Operation[] {
 function target(
   names: readonly string[],
   more: (machine: FuzzMachine) => readonly Operation[] = () => [],
+  parts: ConstructorParameters<typeof FuzzMachine>[0] = {},
 ): MakeTarget {
   return (): Target => {
-    const machine = new FuzzMachine();
+    const machine = new FuzzMachine(parts);
     machine.powerOn();
     return { machine, operations: [...accesses(machine, names), ...more(machine)] };
   };
@@ -127,9 +128,11 @@ function powerButton(machine: FuzzMachine): Operation[] {
   return [{ name: 'power-button', weight: 2, run: () => pm.pressPowerButton() }];
 }
 
+/** By family, and behind a slash what is particular about the target. */
 export const LEGACY_TARGETS: Readonly<Record<string, MakeTarget>> = {
   uart: target(['com1', 'com2'], uart),
   hpet: target(['hpet']),
+  'hpet/32': target(['hpet'], () => [], { hpet: { width: 32, timers: 3, msi: false } }),
   pit: target(['pit']),
   rtc: target(['rtc']),
   interrupts: target(['pic', 'ioapic'], interrupts),

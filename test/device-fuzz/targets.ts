@@ -23,8 +23,16 @@ export const FAMILIES: Readonly<Record<string, Readonly<Record<string, MakeTarge
       Object.fromEntries(WAYS.map(way => [`virtio-${name}/${way}`, () => virtioTarget(make, way)])),
     ]),
   ),
-  ...Object.fromEntries(Object.entries(LEGACY_TARGETS).map(([name, make]) => [name, { [name]: make }])),
+  ...legacyFamilies(),
 };
+
+function legacyFamilies(): Record<string, Record<string, MakeTarget>> {
+  const families: Record<string, Record<string, MakeTarget>> = {};
+  for (const [name, make] of Object.entries(LEGACY_TARGETS)) {
+    (families[name.split('/')[0]] ??= {})[name] = make;
+  }
+  return families;
+}
 
 /** The targets of a family. @throws RangeError when there is no such family */
 export function familyOf(name: string): Readonly<Record<string, MakeTarget>> {

@@ -11,6 +11,8 @@ const SECTOR = 512;
 const TYPES = [0, 0, 0, 1, 1, 1, 4, 8, 11, 13, 2, 5, 0x8000_0000, 0xffff_ffff] as const;
 const LENGTHS = [0, 1, 20, 511, 512, 513, 1024, 4096] as const;
 const MAX_RANGES = 34;
+/** Sectors of a disk that is larger than what a turn does, and of which nothing is there. */
+const LARGE_DISK = 2 ** 32;
 /** The request that is being made: it is copied before the next one. */
 const headerBytes = new Uint8Array(16);
 const header = new DataView(headerBytes.buffer);
@@ -131,8 +133,10 @@ export function blkSubject(clock: Clock): Subject {
   const makeRanges = (a: number, b: number): Uint8Array => {
     const count = (a >>> 8) % MAX_RANGES;
     for (let i = 0; i < count; i++) {
+      // Now and then for all of a large disk: more than is done in one turn.
+      const most = (a >>> 27) % 4 === 0 ? 2 ** 32 : 80;
       ranges.setUint32(16 * i, valueOf(b + i) % 80, true);
-      ranges.setUint32(16 * i + 8, valueOf(Math.imul(b, 7) >>> 0) % 80, true);
+      ranges.setUint32(16 * i + 8, valueOf(Math.imul(b, 7) >>> 0) % most, true);
       ranges.setUint32(16 * i + 12, (a >>> 24) % 8 === 0 ? valueOf(b) : a & 1, true);
     }
     return rangeBytes.subarray(0, 16 * count + ((a >>> 20) % 16 === 0 ? 3 : 0));
@@ -154,7 +158,11 @@ export function blkSubject(clock: Clock): Subject {
     world: [
       { name: 'disk-mode', weight: 2, run: a => void (backend.mode = a & 3) },
       { name: 'disk-complete', weight: 8, run: (a, b) => backend.complete(a & 31, (b & 1) !== 0) },
-      { name: 'disk-resize', weight: 1, run: a => backend.resize((a % 128) * SECTOR, () => undefined) },
+      {
+        name: 'disk-resize',
+        weight: 1,
+        run: a => backend.resize((a & 0x300 ? a % 128 : LARGE_DISK) * SECTOR, () => undefined),
+      },
       { name: 'disk-throttle', weight: 1, run: a => void (throttled = (a & 1) !== 0) },
     ],
     check() {

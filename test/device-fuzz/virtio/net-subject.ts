@@ -109,8 +109,12 @@ function set(at: number, end: number, byte: number): void {
   if (at < end) scratch[at] = byte;
 }
 
+/** Of the one cable that there is at a time. */
+const buffers = Cable.allocate();
+
 export function netSubject(): Subject {
-  const cable = new Cable(Cable.allocate());
+  for (const buffer of Object.values(buffers)) new Uint8Array(buffer as SharedArrayBuffer).fill(0);
+  const cable = new Cable(buffers);
   const peer = new UnrulyPeer();
   let again = false;
   const remote = new RemoteCard(

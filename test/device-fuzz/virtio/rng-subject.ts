@@ -5,7 +5,9 @@ import type { Piece } from './rings.js';
 import type { Subject } from './subject.js';
 
 const readable = new Uint8Array(16);
-const LENGTHS = [0, 1, 64, 4000, 0x1_0000, 0x8_0000] as const;
+const LENGTHS = [0, 1, 2, 63, 64, 65, 512, 4000] as const;
+/** Beyond what is drawn for a buffer: it takes the fuzzer longer than the device. */
+const LARGE = [0x1_0000, 0x1_0001, 0x8_0000] as const;
 /** What one step may draw: 256 buffers of 64 KiB. */
 const MAX_DRAWN = 16 << 20;
 
@@ -19,7 +21,7 @@ export function rngSubject(): Subject {
     type,
     request(_queue, a, b) {
       const pieces: Piece[] = a % 8 === 0 ? [{ data: readable }] : [];
-      const piece = { data: pick(LENGTHS, b) };
+      const piece = { data: (b >>> 8) % 64 === 0 ? pick(LARGE, b) : pick(LENGTHS, b) };
       for (let i = 0; i <= (a & 3); i++) pieces.push(piece);
       return pieces;
     },

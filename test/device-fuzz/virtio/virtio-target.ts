@@ -142,7 +142,7 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
       name: 'save-load',
       weight: 1,
       run: a => {
-        if ((a & 7) === 0)
+        if ((a & 1) === 0)
           whole.load(JSON.parse(JSON.stringify(whole.save())) as ReturnType<typeof whole.save>);
       },
     },
