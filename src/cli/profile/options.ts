@@ -52,7 +52,7 @@ export function profileOptions(command: 'run' | 'profile'): Option[] {
     ...own,
     new Option(
       '--symbols <file>',
-      'with a recording or a trace: further symbols: an ELF file, a separate debug file, a System.map; repeatable',
+      'with a recording or a trace: further symbols and unwind data: an ELF file, a separate debug file, a shared object, a System.map; repeatable',
     ).argParser(gather),
     single(
       '--stacks <which>',
