@@ -30,11 +30,13 @@ export function checkRecording({
   readonly accel?: string;
 }): void {
   if (!recording) return;
-  const { stacks = 'sampled', samplePeriod = 0 } = recording;
+  const { stacks = 'sampled', samplePeriod = 0, debugFiles = [] } = recording;
   if (!STACK_MODES.includes(stacks))
     throw new ConfigError(`stacks must be one of ${STACK_MODES.join(', ')}, not '${stacks as string}'`, {
       stacks,
     });
+  if (!Array.isArray(debugFiles) || !debugFiles.every(isSource))
+    throw new ConfigError('debugFiles must be a list of paths or of contents of files');
   if (samplePeriod === 0) return;
   if (!Number.isInteger(samplePeriod) || samplePeriod < SHORTEST_PERIOD || samplePeriod > LONGEST_PERIOD)
     throw new ConfigError(
@@ -42,4 +44,8 @@ export function checkRecording({
     );
   if (accel === 'kvm')
     throw new ConfigError('samples of guest code need accel wasm: KVM does not count instructions');
+}
+
+function isSource(file: unknown): boolean {
+  return typeof file === 'string' || file instanceof Uint8Array;
 }
