@@ -35,8 +35,10 @@ export function readDebugData(kernel: Uint8Array, files: readonly DebugFile[]): 
     linked.flatMap(file => addressIn(file, name) ?? []).at(0);
   const systemCallEntry = addressOf(SYSTEM_CALL_ENTRY);
   const objectList = objects.length > 0 ? addressOf(OBJECT_LIST) : undefined;
+  const unwind: UnwindData[] = [];
+  for (const file of linked) unwind.push(...readUnwindData(file, unwind));
   return {
-    unwind: linked.flatMap(readUnwindData),
+    unwind,
     ...(systemCallEntry !== undefined && { systemCallEntry }),
     objects,
     ...(objectList !== undefined && { objectList }),

@@ -17,14 +17,16 @@ const POINTER_AT = 4;
 /**
  * How the functions of an ELF file are left: by its .eh_frame, or by .debug_frame where it has only that, and by the ORC tables of
  * Linux' vmlinux. Sections are copied out of the file.
+ * @param known of other files: a section that is the same there, as in a kernel and its debug file, is not read again
  * @returns nothing for a file that is not ELF, or has none of these
  */
-export function readUnwindData(image: Uint8Array): UnwindData[] {
+export function readUnwindData(image: Uint8Array, known: readonly UnwindData[] = []): UnwindData[] {
   if (!isElf(image)) return [];
   try {
     const elf = new Elf(image);
     const data: UnwindData[] = [];
     for (const section of frameSections(elf)) {
+      if (known.some(other => other.kind === 'frames' && isSame(other.section, section))) break;
       const index = indexFrames({ ...section, bytes: section.bytes.slice() });
       if (!index) continue;
       data.push(index);
@@ -38,6 +40,10 @@ export function readUnwindData(image: Uint8Array): UnwindData[] {
     if (error instanceof ImageError || error instanceof RangeError) return [];
     throw error;
   }
+}
+
+function isSame(one: FrameSection, other: FrameSection): boolean {
+  return one.kind === other.kind && one.address === other.address && one.bytes.length === other.bytes.length;
 }
 
 function orcTables(elf: Elf): OrcTables | undefined {

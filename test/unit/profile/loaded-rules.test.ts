@@ -71,4 +71,6 @@ test('files that are loaded anywhere are told from those that are linked where t
   expect(data.unwind).toHaveLength(1);
   expect(data.objects.map(({ name, unwind }) => [name, unwind.length])).toEqual([['libx.so.1', 1]]);
   expect(data.systemCallEntry).toBe(0xffff_ffff_81c0_0080n);
+  // What the kernel and its debug file have both is read once.
+  expect(readDebugData(FILE, [{ name: 'kernel-debug.elf', bytes: FILE }]).unwind).toHaveLength(1);
 });
