@@ -122,9 +122,15 @@ function judge(clause: Clause, runs: readonly DriverRun[]): ClauseResult {
     ...common,
     verdict: 'NOT EXERCISED',
     ...(means.how === 'provoked' && {
-      why: `to be provoked by ${isVariant(means.by) ? `--variant ${means.by}` : means.by}`,
+      why: provocationWanted(means.by, runs),
     }),
   };
+}
+
+/** What it would take to provoke a clause, or that it was tried. @param by as clauses have it */
+function provocationWanted(by: string, runs: readonly DriverRun[]): string {
+  if (runs.some(({ run }) => run.name === by)) return `the run ${by} has not provoked it`;
+  return `to be provoked by ${isVariant(by) ? `--variant ${by}` : by}`;
 }
 
 /** The same at the same place is one, in whichever runs it was seen. */

@@ -13,9 +13,9 @@ const BATCH = 4;
 const BATCH_NS = MS;
 const STALL_EVERY = 25;
 const STALL_NS = 300 * MS;
-const FAIL_EVERY = 7;
-/** Buffers that a device serves well before it misbehaves: the driver has started by then. */
-const GOOD_BUFFERS = 20;
+const FAIL_EVERY = 5;
+/** Buffers of a queue that a device serves well before it misbehaves: small guests have no more than a handful. */
+const GOOD_BUFFERS = 4;
 const NO_SUCH_ID = 0x7ff1;
 /** Of a used ring, in bytes (2.7.8). */
 const USED_INDEX = 2;
@@ -117,7 +117,7 @@ export const COMPLETIONS = {
     },
   },
   'device-errors': {
-    what: 'every 7th request of a disk fails',
+    what: 'every 5th request of a disk fails',
     hopeless: true,
     late: true,
     queue: (queue, _index, { type, acted }) => {

@@ -4,7 +4,7 @@ import { Status } from '../../../devices/virtio/status.js';
 import type { Virtqueue } from '../../../devices/virtio/queue/virtqueue.js';
 import { VirtioPci } from '../../../devices/virtio/transport/pci.js';
 import type { ConfigSpace } from '../../../devices/pci/config-space.js';
-import type { StructureAlias, Variant } from './variant.js';
+import type { StructureAlias, Variant, VariantDevice } from './variant.js';
 
 const CAPABILITIES_POINTER = 0x34;
 const REVISION_ID = 0x08;
@@ -29,10 +29,11 @@ const HUGE = 1024;
 const READS_A_CHANGE = 3;
 const MAX_CHANGES = 12;
 const ANNOUNCE_NS = 500 * MS;
-const BUFFERS_BEFORE_RESET = 40;
+/** Looks for buffers in a queue: the first few, and one behind each, are its driver’s beginnings. */
+const LOOKS_BEFORE_RESET = 8;
 const MAX_SCRIBBLE = 1 << 16;
 const SCRIBBLE = 0x5a;
-const BUFFERS_BEFORE_UNPLUG = 60;
+const LOOKS_BEFORE_UNPLUG = 8;
 const CHANGE_NS = 300 * MS;
 const MAX_LATE_CHANGES = 4;
 
@@ -84,6 +85,9 @@ function capabilities(config: ConfigSpace): readonly number[] {
   for (let at = config.get(CAPABILITIES_POINTER, 1); at !== 0; at = config.get(at + 1, 1)) list.push(at);
   return list;
 }
+
+/** Devices that have wanted a reset: they work after it. */
+const wereReset = new WeakSet<VariantDevice['transport']>();
 
 /** Takes no buffer of the queue after so many looks for one. @param then what happens at that moment */
 function stopAfter(queue: Virtqueue, looks: number, then: () => void): void {
@@ -168,19 +172,22 @@ export const SHAPES = {
     },
   },
   'needs-reset': {
-    what: 'DEVICE_NEEDS_RESET after 40 buffers',
+    what: 'DEVICE_NEEDS_RESET, once, after a few buffers',
     provokes: ['2.1.1/needs-reset'],
     hopeless: true,
     late: true,
-    queue: (queue, _index, { transport, acted }) =>
-      stopAfter(queue, BUFFERS_BEFORE_RESET, () => {
+    queue: (queue, _index, { transport, acted }) => {
+      if (wereReset.has(transport)) return;
+      stopAfter(queue, LOOKS_BEFORE_RESET, () => {
         acted();
+        wereReset.add(transport);
         transport.device.status |= Status.DEVICE_NEEDS_RESET;
         transport.configInterrupt();
-      }),
+      });
+    },
   },
   'hot-unplug': {
-    what: 'the device is taken away after 60 buffers',
+    what: 'the device is taken away after a few buffers',
     hopeless: true,
     late: true,
     queue: (queue, _index, { unplug, clock, acted }) => {
@@ -189,7 +196,7 @@ export const SHAPES = {
         acted();
         unplug();
       });
-      stopAfter(queue, BUFFERS_BEFORE_UNPLUG, () => timer.arm(clock.now()));
+      stopAfter(queue, LOOKS_BEFORE_UNPLUG, () => timer.arm(clock.now()));
     },
   },
   'discard-scribbles': {
