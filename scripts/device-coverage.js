@@ -8,7 +8,7 @@
 import { mergeProcessCovs } from '@bcoe/v8-coverage';
 import { convert } from 'ast-v8-to-istanbul';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -24,6 +24,7 @@ const COMPILED = join(ROOT, 'dist/devices');
 const SOURCES = join(ROOT, 'src');
 const PREFIX = pathToFileURL(COMPILED).href;
 const REQUIRED = 95;
+const DISK_BYTES = 64 << 10;
 const COMMAND = 'dist/cli/main.js';
 /** Of the guests' tests those that are about devices. */
 const TESTS = [
@@ -76,18 +77,12 @@ async function recordAll(folder) {
     '--seed',
     '1',
   ]);
-  const recording = join(folder, 'profile');
+  const disk = join(folder, 'disk');
+  writeFileSync(disk, new Uint8Array(DISK_BYTES));
   const profile = [
-    'profile',
-    '-o',
-    recording,
-    '--accel',
-    'wasm',
-    '--rng',
-    '--net',
-    'hub',
-    '--net',
-    'none,interface=mmio',
+    ...['profile', '-o', join(folder, 'profile'), '--accel', 'wasm', '--rng'],
+    ...['--net', 'hub', '--net', 'none,interface=mmio'],
+    ...['--disk', disk, '--console', `file:${join(folder, 'console')}`],
   ];
   record('the fuzzing guest, profiled', folder, [
     COMMAND,
