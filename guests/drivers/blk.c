@@ -14,6 +14,7 @@
 #define F_WRITE_ZEROES (1 << 14)
 #define SECTOR 512
 #define RANGES 40
+#define MANY_WRITES 300
 
 struct header {
   uint32_t type, reserved;
@@ -112,6 +113,9 @@ bool drive_blk(struct driver *driver)
   if (!request(driver, OUT, 1, data, SECTOR))
     return false;
   bool flushes = !broken("5.2.5.1/flush-means-it") && !broken("5.2.5.1/writeback-assumed");
+  for (unsigned i = 0; i < MANY_WRITES && !flushes; i++)
+    if (!request(driver, OUT, 1, data, SECTOR))
+      return false;
   if (driver->features & F_FLUSH && flushes) {
     uint64_t sector = broken("5.2.6.1/flush-sector") ? 7 : 0;
     if (!request(driver, FLUSH, sector, data, broken("5.2.6.1/flush-data") ? SECTOR : 0))
