@@ -122,7 +122,8 @@ function pagePoints(profile: Profile): PagePoint[] {
 export function notesOf({ end, damage, symbols }: Profile): string[] {
   const notes = damage ? [`The recording ${damageText(damage)}.`] : [];
   if (!end) {
-    if (symbols.size === 0) notes.push('Functions have no names, which are at the end of a recording: --symbols FILE gives them.');
+    if (symbols.size === 0)
+      notes.push('Functions have no names, which are at the end of a recording: --symbols FILE gives them.');
     return notes;
   }
   notes.push(...end.notes);

@@ -37,12 +37,7 @@ export const PCI_DRIVER: readonly Clause[] = [
       'maps no more of a structure than it needs',
       hidden('a mapping that is not accessed is not seen'),
     ],
-    [
-      'long-structure',
-      'MUST',
-      'handles a structure that is longer than it knows',
-      provoked('modern-only'),
-    ],
+    ['long-structure', 'MUST', 'handles a structure that is longer than it knows', provoked('modern-only')],
     ['capability-read-only', 'MUST NOT', 'writes no field of a capability but of PCI_CFG', observed],
   ]),
   ...virtio('4.1.4.3.2', 'driver', [
