@@ -3,7 +3,8 @@ import { output } from '../cases/machine.js';
 
 /** @import { Machine, RunResult } from 'tsvmm' */
 
-const ADDRESS = /^eth0: (\d+\.\d+\.\d+\.\d+)\r?$/m;
+/** Other processors may write into its line. */
+const ADDRESS = /eth0: (\d+\.\d+\.\d+\.\d+)(?![\d.])/;
 
 /**
  * OSv's end as it must be: by ACPI where there is ACPI, by the keyboard controller's reset where there is none.
