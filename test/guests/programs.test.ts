@@ -1,26 +1,12 @@
 import { expect, test } from 'vitest';
 import { createMachine } from 'tsvmm';
 import { faithful, guestPath, onEachAccelerator, runGuest } from './harness.js';
+import { allowedToFail } from './irqs.js';
 import { parseGuestOutput } from './protocol.js';
 
 /** Programs that check by themselves and end. */
 const SELF_CHECKING = ['hello', 'timers', 'strings', 'probe', 'hpet', 'memory', 'smp', 'exits', 'power'];
 
-/**
- * Checks that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so
- * that the guest never sees it in service, and may deliver it a second time when something comes in between.
- */
-const NOT_ON_EMULATING_KVM = [
-  'ioapic-level',
-  'ioapic-level-again',
-  'ioapic-level-unmasked',
-  'ioapic-remote-irr',
-  'ioapic-remote-irr-after-eoi',
-  'lapic-isr',
-  'lapic-self-ipi',
-  'tpr-lets-through',
-  'cr8-lets-through',
-];
 const IRQ_CHECKS = 40;
 
 onEachAccelerator('every program of guests/', accel => {
@@ -37,8 +23,7 @@ onEachAccelerator('every program of guests/', accel => {
       const { report, text } = await runGuest('irqs.elf', { accel, cpus });
       expect(report.ended, text).toBe(true);
       const failed = report.checks.filter(check => !check.passed).map(check => check.name);
-      if (faithful(accel)) expect(failed).toEqual([]);
-      else expect(NOT_ON_EMULATING_KVM).toEqual(expect.arrayContaining(failed));
+      expect(allowedToFail(accel)).toEqual(expect.arrayContaining(failed));
       expect(report.checks).toHaveLength(IRQ_CHECKS);
     });
 
