@@ -28,6 +28,7 @@ const PROJECT_PARTS = [
   'test',
   // What boots OSv and Linux with disks, networks and servers.
   'scripts/cases',
+  'scripts/fuzz-guest-machine.js',
   'scripts/kvm-in-qemu',
   'scripts/linux-net',
   'scripts/osv',

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { guestPath, onEachAccelerator, runGuest } from './harness.js';
+import { faithful, guestPath, onEachAccelerator, runGuest } from './harness.js';
 import { parseGuestOutput, type GuestReport } from './protocol.js';
 
 const QEMU = (process.env['PATH'] ?? '')
@@ -16,6 +16,9 @@ const QEMU = (process.env['PATH'] ?? '')
  */
 const NOT_IN_QEMU = ['masked-status', 'comparator-32'];
 
+/** What a KVM without hardware virtualization does otherwise at times: it delivers a level that is down by then once more. */
+const ONCE_MORE = 'level-once';
+
 /** `gsi=8`, since QEMU inverts the level-triggered interrupts of pins above 15. */
 function underQemu(): Promise<string> {
   const machine = ['-M', 'q35', '-global', 'hpet.msi=on', '-accel', 'tcg', '-display', 'none', '-no-reboot'];
@@ -26,15 +29,23 @@ function underQemu(): Promise<string> {
   });
 }
 
-function comparable({ checks }: GuestReport): readonly unknown[] {
-  return checks.filter(({ name }) => !NOT_IN_QEMU.includes(name));
-}
-
 onEachAccelerator('the high precision event timers', accel => {
+  const counts = (name: string): boolean => faithful(accel) || name !== ONCE_MORE;
+  const comparable = ({ checks }: GuestReport): readonly unknown[] =>
+    checks.filter(({ name }) => !NOT_IN_QEMU.includes(name) && counts(name));
+  const failures = ({ checks }: GuestReport): readonly string[] =>
+    checks.flatMap(({ name, passed }) => (passed || !counts(name) ? [] : [name]));
+
+  test.each([1, 4])('do what their specification says, %i vCPUs', async cpus => {
+    const { report, text } = await runGuest('hpet.elf', { accel, cpus });
+    expect(report.ended, text).toBe(true);
+    expect(failures(report), text).toEqual([]);
+  });
+
   test.runIf(QEMU)('do what QEMU’s do', { timeout: 120_000 }, async () => {
     const [own, output] = await Promise.all([runGuest('hpet.elf', { accel }), underQemu()]);
     const qemu = parseGuestOutput(output.replaceAll('\r', ''));
-    expect(own.report.succeeded, own.text).toBe(true);
+    expect(own.report.ended, own.text).toBe(true);
     expect(qemu.ended, output).toBe(true);
     expect(comparable(own.report)).toEqual(comparable(qemu));
   });
@@ -42,8 +53,7 @@ onEachAccelerator('the high precision event timers', accel => {
   test('count in 32 bits, and many of them', async () => {
     const hpet = { width: 32, timers: 32, msi: false } as const;
     const { report } = await runGuest('hpet.elf', { accel, hpet });
-    const failed = report.checks.filter(check => !check.passed).map(check => check.name);
-    expect(failed).toEqual(['counter-halted', 'counter-carries', 'fsb']);
+    expect(failures(report)).toEqual(['counter-halted', 'counter-carries', 'fsb']);
     expect(report.checks[0]).toMatchObject({ name: 'capabilities', value: '0x80869f01' });
   });
 });
