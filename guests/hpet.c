@@ -11,6 +11,7 @@
 #include "lib/pic.h"
 #include "lib/pit.h"
 #include "lib/rtc.h"
+#include "lib/smp.h"
 #include "lib/wait.h"
 
 #define HPET 0xFED00000u
@@ -23,6 +24,7 @@
 #define TIMER_COMPARATOR(n) (HPET + 0x108 + 0x20 * (n))
 #define TIMER_FSB(n) (HPET + 0x110 + 0x20 * (n))
 
+#define COUNT_SIZE_64 (1 << 13) // of the capabilities
 #define ENABLE 1
 #define LEGACY 2
 
@@ -217,6 +219,44 @@ static void check_32_bits(void)
   ioapic_mask(gsi);
 }
 
+#define CARRIES 50
+#define BEFORE_CARRY 0xFFFFF000u
+#define CARRY 0x100000000ull
+
+static volatile uint32_t torn;
+static volatile bool watched;
+
+// Reads the whole counter while it carries: both halves are of the same moment.
+static void watch_carries(uint32_t cpu)
+{
+  (void)cpu;
+  for (uint32_t i = 0; i < CARRIES; i++) {
+    uint64_t counter;
+    mmio_write32(CONFIGURATION, 0);
+    mmio_write64(COUNTER, BEFORE_CARRY);
+    mmio_write32(CONFIGURATION, ENABLE);
+    do {
+      counter = mmio_read64(COUNTER);
+      if (counter >= CARRY + BEFORE_CARRY)
+        torn++;
+    } while (counter < CARRY);
+  }
+  mmio_write32(CONFIGURATION, 0);
+  watched = true;
+}
+
+// Where another CPU's exits go another way.
+static void check_from_another_cpu(void)
+{
+  uint8_t ids[MAX_CPUS];
+  if (smp_find(ids) == 1 || !(mmio_read32(CAPABILITIES) & COUNT_SIZE_64))
+    return;
+  check("another-cpu", smp_start(ids[1], 1, watch_carries));
+  while (!watched)
+    pause();
+  check_dec("another-cpu-carries", torn == 0, torn);
+}
+
 void kmain(const struct boot_info *boot)
 {
   gsi = option_number(boot->command_line, "gsi", 20);
@@ -230,5 +270,6 @@ void kmain(const struct boot_info *boot)
   check_routed();
   check_message();
   check_32_bits();
+  check_from_another_cpu();
   finish();
 }

@@ -6,6 +6,8 @@ export interface CoreImports {
   pioWrite(port: number, size: number, value: number): void;
   mmioRead(gpa: number, size: number): number;
   mmioWrite(gpa: number, size: number, value: number): void;
+  mmioReadHigh(gpa: number): number;
+  mmioWriteHigh(gpa: number, value: number): void;
   apicRead(offset: number): number;
   apicWrite(offset: number, value: number): void;
   readCr8(): number;

@@ -444,6 +444,8 @@ export class WasmVm implements Vm {
       pioWrite: (port, size, value) => leave(enter().pioWrite(port, size as AccessSize, value >>> 0)),
       mmioRead: (gpa, size) => leave(enter().mmioRead(gpa, size as AccessSize)),
       mmioWrite: (gpa, size, value) => leave(enter().mmioWrite(gpa, size as AccessSize, value >>> 0)),
+      mmioReadHigh: gpa => leave(this.reached.mmioRead(gpa, 4)),
+      mmioWriteHigh: (gpa, value) => leave(this.reached.mmioWrite(gpa, 4, value >>> 0)),
       apicRead: offset => this.apics[this.current].read(offset),
       apicWrite: (offset, value) => leave(this.apics[this.current].write(offset, value >>> 0)),
       readCr8: () => this.apics[this.current].taskPriority,

@@ -34,6 +34,11 @@ export interface ExitHandlers {
   /** @param gpa guest physical address outside RAM */
   mmioRead(gpa: number, size: AccessSize): number;
   mmioWrite(gpa: number, size: AccessSize, value: number): void;
+  /**
+   * All 8 bytes of an access, where the devices are on another thread: halves that it is asked for one after the other
+   * would be at two instants. @param halves low and high: what is written, or where to put what is read
+   */
+  mmioWide?(gpa: number, write: boolean, halves: Uint32Array): void;
   /** A local APIC ended a level-triggered interrupt: the IOAPIC looks at its lines again. */
   eoi(vector: number): void;
   /** The INTA cycle: the vector of the PIC's pending interrupt. */

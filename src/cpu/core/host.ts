@@ -16,6 +16,11 @@ export declare function pioWrite(port: u32, size: u32, value: u32): void;
 export declare function mmioRead(gpa: f64, size: u32): u32;
 @external("host", "mmioWrite")
 export declare function mmioWrite(gpa: f64, size: u32, value: u32): void;
+/** The upper half of 8 bytes, at the instant of the lower one. */
+@external("host", "mmioReadHigh")
+export declare function mmioReadHigh(gpa: f64): u32;
+@external("host", "mmioWriteHigh")
+export declare function mmioWriteHigh(gpa: f64, value: u32): void;
 @external("host", "apicRead")
 export declare function apicRead(offset: u32): u32;
 @external("host", "apicWrite")

@@ -64,6 +64,7 @@ export class KvmVcpu {
   private readonly doorbell: Doorbell;
   private readonly timer: DeadlineTimer;
   private armed = Infinity;
+  private readonly halves = new Uint32Array(2);
 
   constructor(
     handle: KvmVcpuHandle,
@@ -217,6 +218,15 @@ export class KvmVcpu {
     const gpa = page.getUint32(MMIO_ADDRESS, true) + page.getUint32(MMIO_ADDRESS + 4, true) * 2 ** 32;
     const length = page.getUint32(MMIO_LENGTH, true);
     const write = page.getUint8(MMIO_IS_WRITE) !== 0;
+    if (length === 8 && handlers.mmioWide) {
+      const { halves } = this;
+      halves[0] = page.getUint32(MMIO_DATA, true);
+      halves[1] = page.getUint32(MMIO_DATA + 4, true);
+      handlers.mmioWide(gpa, write, halves);
+      page.setUint32(MMIO_DATA, halves[0], true);
+      page.setUint32(MMIO_DATA + 4, halves[1], true);
+      return;
+    }
     for (let at = 0; at < length;) {
       const rest = length - at;
       const size = rest >= 4 ? 4 : rest >= 2 ? 2 : 1;

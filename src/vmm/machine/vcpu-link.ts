@@ -8,7 +8,7 @@ import { hostClock } from '../host-clock.js';
  * The shared block between the machine worker and the thread of one further vCPU: 32-bit words, then text.
  *
  * ```
- *   exit mailbox   STATE KIND SIZE ADDRESS(2) VALUE RIP(2)   vCPU asks, machine answers
+ *   exit mailbox   STATE KIND SIZE ADDRESS(2) VALUE(2) RIP(2)   vCPU asks, machine answers
  *   gate           COMMAND PHASE                             machine commands, vCPU obeys
  *   end            STOP_REASON TEXT_LENGTH, text              why the vCPU cannot go on
  *   other          EXITS served, EXPOSE registers to probes
@@ -29,6 +29,8 @@ const STOP_REASON = 10;
 const TEXT_LENGTH = 11;
 const EXITS = 12;
 const EXPOSE = 13;
+/** The upper half of 8 bytes; `VALUE` is the lower one. */
+const VALUE_HIGH = 14;
 const WORDS = 16;
 const TEXT = WORDS * 4;
 const TEXT_SIZE = 2048;
@@ -99,6 +101,12 @@ export class RemoteVcpu implements ExitHandlers {
     this.ask(MMIO_WRITE, gpa, size, value);
   }
 
+  mmioWide(gpa: number, write: boolean, halves: Uint32Array): void {
+    this.words[VALUE_HIGH] = halves[1] | 0;
+    halves[0] = this.ask(write ? MMIO_WRITE : MMIO_READ, gpa, 8, halves[0]);
+    halves[1] = this.words[VALUE_HIGH] >>> 0;
+  }
+
   eoi(vector: number): void {
     this.ask(EOI, 0, 1, vector);
   }
@@ -154,7 +162,7 @@ export class RemoteVcpu implements ExitHandlers {
     if (Atomics.exchange(this.words, PHASE, phase) !== phase) this.machine.ring();
   }
 
-  protected ask(kind: number, address: number, size: AccessSize, value: number): number {
+  protected ask(kind: number, address: number, size: AccessSize | 8, value: number): number {
     const { words } = this;
     words[KIND] = kind;
     words[SIZE] = size;
@@ -185,7 +193,7 @@ export class TimedRemoteVcpu extends RemoteVcpu {
     this.times = new Float64Array(buffer, TIMES, TIME_COUNT);
   }
 
-  protected override ask(kind: number, address: number, size: AccessSize, value: number): number {
+  protected override ask(kind: number, address: number, size: AccessSize | 8, value: number): number {
     const asked = hostClock.now();
     this.times[GUEST_NS] = (asked - this.entered) * 1e6;
     const answer = super.ask(kind, address, size, value);
@@ -322,6 +330,7 @@ export class VcpuLink {
     const size = words[SIZE] as AccessSize;
     const address = (words[ADDRESS_LOW] >>> 0) + words[ADDRESS_HIGH] * 2 ** 32;
     const value = words[VALUE] >>> 0;
+    if (words[SIZE] === 8) return this.dispatchWide(handlers, address, value);
     switch (words[KIND]) {
       case PIO_READ:
         return handlers.pioRead(address, size);
@@ -337,6 +346,19 @@ export class VcpuLink {
         handlers.eoi(value);
         return 0;
     }
+  }
+
+  /** 8 bytes are two accesses of 4, low half first. @returns the low half of what is read */
+  private dispatchWide(handlers: ExitHandlers, address: number, value: number): number {
+    const { words } = this;
+    if (words[KIND] === MMIO_WRITE) {
+      handlers.mmioWrite(address, 4, value);
+      handlers.mmioWrite(address + 4, 4, words[VALUE_HIGH] >>> 0);
+      return 0;
+    }
+    const low = handlers.mmioRead(address, 4);
+    words[VALUE_HIGH] = handlers.mmioRead(address + 4, 4) | 0;
+    return low;
   }
 }
 

@@ -1,7 +1,7 @@
 import * as L from '../layout';
 import { Record } from '../decode/record';
 import { noteWrite, holdsCode } from '../decode/blocks';
-import { apicRead, apicWrite, mmioRead, mmioWrite } from '../host';
+import { apicRead, apicWrite, mmioRead, mmioReadHigh, mmioWrite, mmioWriteHigh } from '../host';
 import { Mode, isCanonical, longModeActive } from '../mode';
 import { watchAccess, watchesPage } from '../system/debug';
 import { Vector, raiseWithCode, requireAlone } from '../system/fault';
@@ -158,7 +158,7 @@ function readPhysical(gpa: u64, size: u32): u64 {
     return load<u64>(host);
   }
   requireAlone();
-  if (size == 8) return <u64>readPhysical(gpa, 4) | (readPhysical(gpa + 4, 4) << 32);
+  if (size == 8) return readPhysical(gpa, 4) | (readHigh(gpa + 4) << 32);
   if ((gpa & ~0xfff) == load<u64>(L.APIC_PAGE)) {
     const offset = <u32>gpa & 0xfff;
     return <u64>((apicRead(offset & ~3) >> ((offset & 3) * 8)) & <u32>(0xffffffff >> (32 - size * 8)));
@@ -179,12 +179,24 @@ function writePhysical(gpa: u64, size: u32, value: u64): void {
   requireAlone();
   if (size == 8) {
     writePhysical(gpa, 4, value & 0xffffffff);
-    writePhysical(gpa + 4, 4, value >> 32);
+    writeHigh(gpa + 4, value >> 32);
   } else if ((gpa & ~0xfff) == load<u64>(L.APIC_PAGE)) {
     apicWrite(<u32>gpa & 0xffc, <u32>value);
   } else {
     mmioWrite(<f64>gpa, size, <u32>value);
   }
+}
+
+/** The upper half of 8 bytes whose lower half is no RAM. */
+function readHigh(gpa: u64): u64 {
+  return isOnBus(gpa) ? <u64>mmioReadHigh(<f64>gpa) : readPhysical(gpa, 4);
+}
+function writeHigh(gpa: u64, value: u64): void {
+  if (isOnBus(gpa)) mmioWriteHigh(<f64>gpa, <u32>value);
+  else writePhysical(gpa, 4, value);
+}
+function isOnBus(gpa: u64): bool {
+  return !ramAt(gpa) && (gpa & ~0xfff) != load<u64>(L.APIC_PAGE);
 }
 
 export function readSlow<T>(address: u64): T { return <T>readAny(address, sizeof<T>()); }

@@ -81,6 +81,37 @@ describe('exits of a vCPU on another thread', () => {
     ]);
   });
 
+  it('of 8 bytes are two accesses at one instant', async () => {
+    const { link: buffer, machine, vcpu } = shared();
+    const read = onThread({ buffer, machine }, (data, { RemoteVcpu, Doorbell }) => {
+      const remote = new RemoteVcpu(data.buffer, new Doorbell(data.machine));
+      const halves = new Uint32Array(2);
+      remote.mmioWide(0xfed0_00f0, false, halves);
+      remote.mmioWide(0xfed0_0108, true, Uint32Array.of(0xffff_fffe, 0x8000_0001));
+      return [...halves];
+    });
+    const link = new VcpuLink(1, buffer, new Doorbell(vcpu));
+    const accesses: unknown[][] = [];
+    const handlers = {
+      ...NO_DEVICES,
+      mmioRead: (...access: number[]) => 0xf000_0000 + accesses.push(access),
+      mmioWrite: (...access: number[]) => void accesses.push(access),
+    };
+    const perExit: number[] = [];
+    while (perExit.length < 2) {
+      if (link.serve(handlers)) perExit.push(accesses.length);
+      else await rung(machine);
+    }
+    expect(perExit).toEqual([2, 4]);
+    expect(await read).toEqual([0xf000_0001, 0xf000_0002]);
+    expect(accesses).toEqual([
+      [0xfed0_00f0, 4],
+      [0xfed0_00f4, 4],
+      [0xfed0_0108, 4, 0xffff_fffe],
+      [0xfed0_010c, 4, 0x8000_0001],
+    ]);
+  });
+
   it('are served one by one, however many there are', async () => {
     const { link: buffer, machine, vcpu } = shared();
     const EXITS = 5000;
