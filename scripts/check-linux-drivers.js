@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './cases/ports.js';
 import { HarnessError } from './kvm-in-qemu/errors.js';
+import { VIRTIO_MODULES } from './kvm-in-qemu/linux-guest.js';
 import { REPOSITORY } from './kvm-in-qemu/repository.js';
 import { temporaryFolder } from './kvm-in-qemu/temporary.js';
-import { driversGuest, MODULES } from './linux-drivers/guest.js';
+import { driversGuest } from './linux-drivers/guest.js';
 import { Program, withHttpServer, withPrograms } from './linux-net/peers.js';
 
 const HELP = `Usage: npm run check:linux-drivers -- [--interface=NAME] [options of tsvmm conformance driver]
@@ -52,7 +53,7 @@ async function main() {
       },
       async port => {
         const script = `/tests/drivers.sh http://10.0.2.2:${port} ${measured}`;
-        const append = `console=ttyS0 quiet tsvmm.end=poweroff tsvmm.modules=${MODULES.join(',')} -- ${script}`;
+        const append = `console=ttyS0 quiet tsvmm.end=poweroff tsvmm.modules=${VIRTIO_MODULES.join(',')} -- ${script}`;
         const command = [
           'conformance',
           'driver',

@@ -34,7 +34,7 @@ curl. The figures are of this host at this moment: on a busy one they say little
 
 Environment:
   TSVMM_LINUX_BZIMAGE  with --initrd: the kernel, of the same version
-  TSVMM_CACHE      cache folder for what is downloaded, about 60 MB (default: .cache in the repository)
+  TSVMM_CACHE          cache folder for what is downloaded, about 60 MB (default: .cache in the repository)
 
 Cases that need a program that is not installed here (iperf3, netcat-openbsd, curl) are skipped. The exit status is 0 when
 no case failed and one passed, 1 when one failed, 2 for bad usage.

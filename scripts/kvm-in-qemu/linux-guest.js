@@ -11,14 +11,19 @@ import { staticBusybox } from './tools.js';
 /** What the guests run: see the scripts there. */
 const PROGRAMS = join(REPOSITORY, 'test/guests/linux-programs');
 
-/** Drivers that the guest can load for the devices of tsvmm; Debian's kernel has them as modules only. */
-const GUEST_MODULES = [
+/** Drivers for the virtio devices of tsvmm; Debian's kernel has them as modules only. */
+export const VIRTIO_MODULES = [
   'virtio_pci',
   'virtio_mmio',
   'virtio_blk',
   'virtio_net',
   'virtio_console',
   'virtio_rng',
+];
+
+/** What the guest can load. */
+const GUEST_MODULES = [
+  ...VIRTIO_MODULES,
   'virtio_balloon',
   // The power button, and what programs read it from.
   'button',

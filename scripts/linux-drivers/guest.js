@@ -1,15 +1,7 @@
 import { join } from 'node:path';
+import { VIRTIO_MODULES } from '../kvm-in-qemu/linux-guest.js';
 import { packageGuest } from '../kvm-in-qemu/package-guest.js';
 import { REPOSITORY } from '../kvm-in-qemu/repository.js';
-
-export const MODULES = [
-  'virtio_pci',
-  'virtio_mmio',
-  'virtio_blk',
-  'virtio_net',
-  'virtio_console',
-  'virtio_rng',
-];
 
 /**
  * Makes a Linux guest in the cache that uses its devices: fio, iperf3, and the script of test/guests/linux-drivers.
@@ -25,7 +17,7 @@ export function driversGuest(progress) {
       // What neither of them reads: fio's packages bring two languages along.
       unread:
         /^usr\/(?:share|sbin|lib\/(?:python3.*|systemd|udev)|lib\/x86_64-linux-gnu\/(?:gconv|perl.*|libperl.*|security|systemd|glusterfs|bfd-plugins))$/,
-      modules: MODULES,
+      modules: VIRTIO_MODULES,
       scripts: join(REPOSITORY, 'test/guests/linux-drivers'),
     },
     progress,

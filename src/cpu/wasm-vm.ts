@@ -219,8 +219,10 @@ export class WasmVm implements Vm {
       const stop = this.execute(vcpu, piece);
       const executed = this.finished - before;
       this.observer?.executed(vcpu.index, executed);
-      left = Math.min(left - executed, this.instructionsUntilTimer());
+      left -= executed;
       if (stop !== CoreStop.SLICE || left <= 0) return stop;
+      left = Math.min(left, this.instructionsUntilTimer());
+      if (left <= 0) return stop;
     }
   }
 

@@ -28,6 +28,11 @@ export function faithful(accel: TestAccelerator): boolean {
   return accel === 'wasm' || HARDWARE;
 }
 
+/** Which checks of a guest's need not pass there: `onEmulatingKvm` where guests do not find what a processor does, else none. */
+export function allowedToFail(accel: TestAccelerator, onEmulatingKvm: readonly string[]): readonly string[] {
+  return faithful(accel) ? [] : onEmulatingKvm;
+}
+
 /** Why a real kernel is not booted where `faithful` says no. */
 export const SLOW = 'this KVM has no hardware virtualization: real kernels run on it in npm run test:kvm';
 

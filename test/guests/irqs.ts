@@ -1,10 +1,8 @@
-import { faithful, type TestAccelerator } from './harness.js';
-
 /**
  * Checks of guests/irqs that fail where KVM has no hardware virtualization: it acknowledges an interrupt when it is delivered, so
  * that the guest never sees it in service, and may deliver it a second time when something comes in between.
  */
-const NOT_ON_EMULATING_KVM = [
+export const NOT_ON_EMULATING_KVM = [
   'ioapic-level',
   'ioapic-level-again',
   'ioapic-level-unmasked',
@@ -15,8 +13,3 @@ const NOT_ON_EMULATING_KVM = [
   'tpr-lets-through',
   'cr8-lets-through',
 ];
-
-/** The checks of guests/irqs that need not pass there. */
-export function allowedToFail(accel: TestAccelerator): readonly string[] {
-  return faithful(accel) ? [] : NOT_ON_EMULATING_KVM;
-}

@@ -31,10 +31,8 @@ export interface DebugFile {
 export function readDebugData(kernel: Uint8Array, files: readonly DebugFile[]): DebugData {
   const objects = files.flatMap(file => sharedObject(file) ?? []);
   const linked = [kernel, ...files.filter(({ bytes }) => !isSharedObject(bytes)).map(({ bytes }) => bytes)];
-  const addressOf = (name: string): bigint | undefined =>
-    linked.flatMap(file => addressIn(file, name) ?? []).at(0);
-  const systemCallEntry = addressOf(SYSTEM_CALL_ENTRY);
-  const objectList = objects.length > 0 ? addressOf(OBJECT_LIST) : undefined;
+  const systemCallEntry = addressIn(linked, SYSTEM_CALL_ENTRY);
+  const objectList = objects.length > 0 ? addressIn(linked, OBJECT_LIST) : undefined;
   const unwind: UnwindData[] = [];
   for (const file of linked) unwind.push(...readUnwindData(file, unwind));
   return {
@@ -62,7 +60,16 @@ function isSharedObject(file: Uint8Array): boolean {
   }
 }
 
-function addressIn(file: Uint8Array, name: string): bigint | undefined {
+/** By the first file that knows it. */
+function addressIn(files: readonly Uint8Array[], name: string): bigint | undefined {
+  for (const file of files) {
+    const address = addressInFile(file, name);
+    if (address !== undefined) return address;
+  }
+  return undefined;
+}
+
+function addressInFile(file: Uint8Array, name: string): bigint | undefined {
   try {
     return readSymbolFile('', file).addressOf(name);
   } catch (error) {

@@ -9,8 +9,8 @@ import { hostClock } from '../host-clock.js';
  *
  * ```
  *   exit mailbox   STATE KIND SIZE ADDRESS(2) VALUE(2) RIP(2)   vCPU asks, machine answers
- *   gate           COMMAND PHASE                             machine commands, vCPU obeys
- *   end            STOP_REASON TEXT_LENGTH, text              why the vCPU cannot go on
+ *   gate           COMMAND PHASE                                machine commands, vCPU obeys
+ *   end            STOP_REASON TEXT_LENGTH, text                why the vCPU cannot go on
  *   other          EXITS served, EXPOSE registers to probes
  * ```
  * Behind them, for recordings, two doubles: the time in the guest before the exit, and how long the exit before took, in ns.

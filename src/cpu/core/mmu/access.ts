@@ -159,7 +159,7 @@ function readPhysical(gpa: u64, size: u32): u64 {
   }
   requireAlone();
   if (size == 8) return readPhysical(gpa, 4) | (readHigh(gpa + 4) << 32);
-  if ((gpa & ~0xfff) == load<u64>(L.APIC_PAGE)) {
+  if (onApicPage(gpa)) {
     const offset = <u32>gpa & 0xfff;
     return <u64>((apicRead(offset & ~3) >> ((offset & 3) * 8)) & <u32>(0xffffffff >> (32 - size * 8)));
   }
@@ -180,7 +180,7 @@ function writePhysical(gpa: u64, size: u32, value: u64): void {
   if (size == 8) {
     writePhysical(gpa, 4, value & 0xffffffff);
     writeHigh(gpa + 4, value >> 32);
-  } else if ((gpa & ~0xfff) == load<u64>(L.APIC_PAGE)) {
+  } else if (onApicPage(gpa)) {
     apicWrite(<u32>gpa & 0xffc, <u32>value);
   } else {
     mmioWrite(<f64>gpa, size, <u32>value);
@@ -196,7 +196,11 @@ function writeHigh(gpa: u64, value: u64): void {
   else writePhysical(gpa, 4, value);
 }
 function isOnBus(gpa: u64): bool {
-  return !ramAt(gpa) && (gpa & ~0xfff) != load<u64>(L.APIC_PAGE);
+  return !ramAt(gpa) && !onApicPage(gpa);
+}
+
+function onApicPage(gpa: u64): bool {
+  return (gpa & ~0xfff) == load<u64>(L.APIC_PAGE);
 }
 
 export function readSlow<T>(address: u64): T { return <T>readAny(address, sizeof<T>()); }

@@ -148,7 +148,7 @@ export class Sender {
     for (let time = 1; time < times; time++) this.roundTrip.backOff();
     this.next = this.base;
     this.highest = this.base;
-    this.timer.arm(Math.min(this.roundTrip.rto, KNOCK_INTERVAL_MS));
+    this.timer.arm(this.interval);
   }
 
   /** Whether an acknowledgment is of something that was sent. */
@@ -287,9 +287,19 @@ export class Sender {
     this.resentUntil = add(first, length + (fin ? 1 : 0));
   }
 
+  /** Whether it is an own SYN that is sent until the guest answers. */
+  private get knocks(): boolean {
+    return this.knocking && !this.synAcknowledged;
+  }
+
+  /** Until what is not acknowledged is sent again. */
+  private get interval(): number {
+    const { rto } = this.roundTrip;
+    return this.knocks ? Math.min(rto, KNOCK_INTERVAL_MS) : rto;
+  }
+
   private expired(): void {
-    const knocks = this.knocking && !this.synAcknowledged;
-    const most = knocks ? MAX_KNOCKS : this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES;
+    const most = this.knocks ? MAX_KNOCKS : this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES;
     if (this.retries++ >= most) {
       this.line.gaveUp();
       return;
@@ -305,7 +315,7 @@ export class Sender {
       return;
     }
     this.roundTrip.backOff();
-    this.timer.arm(knocks ? Math.min(this.roundTrip.rto, KNOCK_INTERVAL_MS) : this.roundTrip.rto);
+    this.timer.arm(this.interval);
   }
 
   /**
