@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { createMachine } from 'tsvmm';
-import { guestPath } from './harness.js';
+import { ANY_ACCELERATOR, guestPath } from './harness.js';
 import { parseGuestOutput } from './protocol.js';
 
 /** A name that nobody else has, of at most 15 characters. */
@@ -43,7 +43,7 @@ test('the host speaks with the guest through a tap device, and the kernel’s ch
   if (missing !== undefined) skip(missing);
   await using machine = await createMachine({
     kernel: guestPath('net.elf'),
-    accel: 'wasm',
+    accel: ANY_ACCELERATOR,
     append: 'frames=1000 interrupt=none',
     networks: [{ type: 'tap', ifname: NAME }],
     timeoutMs: 60_000,

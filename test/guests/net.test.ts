@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMachine, type Machine, type MachineOptions, type NetworkOption } from 'tsvmm';
-import { guestPath, onEachAccelerator, runGuest } from './harness.js';
+import { ANY_ACCELERATOR, guestPath, onEachAccelerator, runGuest } from './harness.js';
 import { Peer } from './net-peer.js';
 import { parseGuestOutput } from './protocol.js';
 
@@ -109,7 +109,7 @@ test('a user network answers for the gateway, and forwards a port of the host', 
   const port = await freeUdpPort();
   await using machine = await createMachine({
     kernel: guestPath('net.elf'),
-    accel: 'wasm',
+    accel: ANY_ACCELERATOR,
     append: 'frames=1000',
     networks: [{ type: 'user', hostForwards: [`udp:127.0.0.1:${port}-:7`] }],
     timeoutMs: 60_000,
@@ -119,7 +119,7 @@ test('a user network answers for the gateway, and forwards a port of the host', 
 
 test('two machines of a process meet on a hub, and pcap records what they say', async ({ skip }) => {
   const pcap = join(folder, 'hub.pcap');
-  const options = { kernel: guestPath('net.elf'), accel: 'wasm', timeoutMs: 60_000 } as const;
+  const options = { kernel: guestPath('net.elf'), accel: ANY_ACCELERATOR, timeoutMs: 60_000 };
   await using one = await createMachine({
     ...options,
     append: 'frames=100',
@@ -179,7 +179,7 @@ test('a stream server has one client after the other', async () => {
   const path = join(folder, 'net.sock');
   await using machine = await createMachine({
     kernel: guestPath('net.elf'),
-    accel: 'wasm',
+    accel: ANY_ACCELERATOR,
     append: 'frames=1000 interrupt=none',
     networks: [{ type: 'stream', path, server: true }],
     timeoutMs: 60_000,
@@ -215,7 +215,7 @@ test('tsvmm and QEMU at the two ends of a stream', async ({ skip }) => {
   const kernel = guestPath('net.elf');
   await using machine = await createMachine({
     kernel,
-    accel: 'wasm',
+    accel: ANY_ACCELERATOR,
     append: 'frames=1000 interrupt=none',
     networks: [{ type: 'stream', path, server: true, pcap }],
     timeoutMs: 120_000,
@@ -282,7 +282,7 @@ test('passt at the other end of a stream answers ARP and carries datagrams', asy
     expect(passt.exitCode, said).toBe(null);
     await using machine = await createMachine({
       kernel: guestPath('net.elf'),
-      accel: 'wasm',
+      accel: ANY_ACCELERATOR,
       append: 'frames=1000',
       networks: [{ type: 'stream', path }],
       timeoutMs: 60_000,
@@ -296,7 +296,8 @@ test('passt at the other end of a stream answers ARP and carries datagrams', asy
 
 test('what cannot be had is told before there is a machine', async () => {
   const kernel = guestPath('net.elf');
-  const attempt = (network: NetworkOption) => createMachine({ kernel, accel: 'wasm', networks: [network] });
+  const attempt = (network: NetworkOption) =>
+    createMachine({ kernel, accel: ANY_ACCELERATOR, networks: [network] });
   await expect(attempt({ type: 'stream', path: join(folder, 'nobody') })).rejects.toThrow(
     /cannot connect to .*nobody: no such file/,
   );
