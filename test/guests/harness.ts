@@ -5,7 +5,8 @@ import { parseGuestOutput, type GuestReport } from './protocol.js';
 
 const host = inspectHost();
 
-const IN_QEMU = process.env['TSVMM_IN_QEMU'] !== undefined;
+/** True in the machine of `npm run test:kvm`. */
+export const IN_QEMU = process.env['TSVMM_IN_QEMU'] !== undefined;
 
 /** Inside QEMU it is KVM that is tested; a software CPU on a software CPU would only take its time. */
 const SOFTWARE = IN_QEMU ? [] : (['wasm'] as const);
@@ -16,7 +17,8 @@ export type TestAccelerator = (typeof ACCELERATORS)[number];
 
 /**
  * For tests that are about something else than the accelerator. Not the software CPU inside QEMU 7.2: two threads with
- * its core crash Node there, within some twenty starts; with `-accel tcg,thread=single`, and on a processor, they do not.
+ * its core crash Node there, within some twenty starts; with `-accel tcg,thread=single`, and on a processor, they did
+ * not. A thread there may go on with code that another one has replaced.
  */
 export const ANY_ACCELERATOR: TestAccelerator = IN_QEMU ? 'kvm' : 'wasm';
 
