@@ -81,6 +81,11 @@ export function parseGuestOutput(text: string): GuestReport {
   };
 }
 
+/** The names of the checks that failed, in the order of the output. */
+export function failedChecks(report: GuestReport): string[] {
+  return report.checks.flatMap(({ name, passed }) => (passed ? [] : [name]));
+}
+
 /** The value of a check by its name, `undefined` when the guest did not make it. */
 export function guestValue(report: GuestReport, name: string): string | undefined {
   return report.checks.find(check => check.name === name)?.value;
