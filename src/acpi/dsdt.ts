@@ -1,7 +1,7 @@
 import { S5_SLP_TYP } from '../devices/legacy/acpi-pm.js';
 import { mmioSlots } from '../devices/virtio/transport/mmio-slots.js';
 import type { HpetModel } from '../devices/legacy/hpet.js';
-import type { ComPort } from '../devices/legacy/uart16550.js';
+import type { ComPort } from '../devices/legacy/com-ports.js';
 import {
   device,
   eisaId,

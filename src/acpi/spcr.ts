@@ -1,5 +1,5 @@
 import { blob, u16, u32, u8 } from 'buffer-layout';
-import type { ComPort } from '../devices/legacy/uart16550.js';
+import type { ComPort } from '../devices/legacy/com-ports.js';
 import { encode, structure } from '../vmm/layout.js';
 import { BYTE_ACCESS, genericAddress, portRegister, type GenericAddress } from './generic-address.js';
 import { table } from './table.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { KVM_DEVICE } from '../vmm/machine/options.js';
+import { KVM_DEVICE } from '../vmm/machine/kvm-device.js';
 import { writeStdout } from './output.js';
 import { once, parsePath } from './parse.js';
 

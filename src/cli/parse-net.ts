@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.js';
-import { parseUserNetwork } from '../net/user/index.js';
+import { parseUserNetwork } from '../net/user/parse-options.js';
 import type { CardOptions, NetworkOption } from '../vmm/machine/net-options.js';
 import { VIRTIO_INTERFACES } from '../vmm/machine/virtio-interface.js';
 import { splitAtCommas } from './properties.js';

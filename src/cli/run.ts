@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../errors.js';
 import { BOOT_PROTOCOLS } from '../vmm/boot/protocol.js';
 import type { PanicAction } from '../vmm/power-switch.js';
 import type { InstructionCounting } from '../vmm/instruction-time.js';
 import type { RecordingOptions } from '../profile/recording-options.js';
-import { KVM_DEVICE, type MachineOptions, type ModuleOption } from '../vmm/machine/options.js';
+import { KVM_DEVICE } from '../vmm/machine/kvm-device.js';
+import type { MachineOptions, ModuleOption } from '../vmm/machine/options.js';
 import type { CpuOption } from '../vmm/machine/cpu-options.js';
 import type { HpetOption } from '../vmm/machine/hpet-options.js';
 import type { VirtioInterface } from '../vmm/machine/virtio-interface.js';
@@ -290,32 +290,18 @@ async function run(
 ): Promise<void> {
   const { options, serial, consoles, monitor } = planMachine(kernel, kernelArguments, flags, profile);
   const icount = parseCounting(flags);
-  // The machine's thread loads its code while this one loads its own.
-  const { dismissMachineThread, warmUpMachineThread } = await import('../host/machine-worker-thread.js');
-  warmUpMachineThread({ accelerator: likelyAccelerator(flags) });
-  try {
-    const { runMachine } = await import('./run-machine.js');
-    await runMachine(
-      kernel,
-      { ...options, ...(icount && { icount }) },
-      {
-        serial,
-        consoles: consoles.map(({ spec }) => spec),
-        monitor,
-        verbose: flags.verbose ?? false,
-        ...(profile && { profile }),
-      },
-    );
-  } finally {
-    await dismissMachineThread();
-  }
-}
-
-/** What is certain before anything has been measured. */
-function likelyAccelerator({ accel, icount, kvmDevice }: RunFlags): AcceleratorName | undefined {
-  if (accel !== 'auto') return accel;
-  if (icount) return 'wasm';
-  return kvmDevice === undefined && !existsSync(KVM_DEVICE) ? 'wasm' : undefined;
+  const { runMachine } = await import('./run-machine.js');
+  await runMachine(
+    kernel,
+    { ...options, ...(icount && { icount }) },
+    {
+      serial,
+      consoles: consoles.map(({ spec }) => spec),
+      monitor,
+      verbose: flags.verbose ?? false,
+      ...(profile && { profile }),
+    },
+  );
 }
 
 /** What the guest runs on. */

@@ -15,11 +15,14 @@ import type { MachineThreadPurpose, MachineThreadStart } from './machine-worker-
 /** Kicks further vCPUs out of KVM. Native code is loaded with the accelerator that needs it. */
 let interruptThread: Interrupter | undefined;
 
-const { accelerator } = workerData as MachineThreadPurpose;
-if (accelerator === 'wasm') (await import('../cpu/wasm-accelerator.js')).WasmAccelerator.prepare();
+// Without `await` at the top: the bundle is CommonJS.
+void begin(workerData as MachineThreadPurpose);
 
-const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
-if (start) await serve(start);
+async function begin({ accelerator }: MachineThreadPurpose): Promise<void> {
+  if (accelerator === 'wasm') (await import('../cpu/wasm-accelerator.js')).WasmAccelerator.prepare();
+  const [start] = (await once(parentPort!, 'message')) as [MachineThreadStart | undefined];
+  if (start) await serve(start);
+}
 
 async function serve({ setup, port }: MachineThreadStart): Promise<void> {
   const post = (message: FromWorker): void => port.postMessage(message);

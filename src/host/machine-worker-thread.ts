@@ -21,7 +21,7 @@ export interface MachineThreadPurpose {
  * Starts the thread of the next machine before there is one, so that it loads its code while the caller does something
  * else.
  */
-export function warmUpMachineThread(purpose: MachineThreadPurpose = {}): void {
+export function warmUpMachineThread(purpose: MachineThreadPurpose): void {
   warm ??= startThread(purpose);
 }
 

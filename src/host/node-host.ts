@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import type { AcceleratorChoice, Host, VcpuThread, WorkerLink } from '../vmm/machine/host.js';
-import { KVM_DEVICE } from '../vmm/machine/options.js';
+import { KVM_DEVICE } from '../vmm/machine/kvm-device.js';
 import type { FromWorker, ToWorker, VcpuThreadSetup, WorkerSetup } from '../vmm/machine/protocol.js';
 import type { KvmReport } from './inspect-host.js';
 import { startMachineThread } from './machine-worker-thread.js';

@@ -13,7 +13,7 @@ const hubs = new Map<string, Hub>();
 export async function openBackend(setup: CheckedBackend): Promise<NetBackend> {
   switch (setup.type) {
     case 'user': {
-      const { UserNetwork } = await import('../../net/user/index.js');
+      const { UserNetwork } = await import('../../net/user/user-network.js');
       const { nodeNetworkHost } = await import('./network-host.js');
       return UserNetwork.open(setup.network, nodeNetworkHost);
     }

@@ -1,5 +1,5 @@
 import { buildAcpiTables, writeAcpiTables, type AcpiOptions } from '../../acpi/index.js';
-import { COM_PORTS } from '../../devices/legacy/uart16550.js';
+import { COM_PORTS } from '../../devices/legacy/com-ports.js';
 import { ConfigError } from '../../errors.js';
 import { writeMpTable } from '../boot/mp-table.js';
 import type { GuestMemory } from '../memory/guest-memory.js';

@@ -37,13 +37,12 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from './protocol.js';
-import { addCard } from './networks.js';
 import { RemoteDevice, RemoteReply } from './remote-device.js';
 import { RingSink } from './ring-sink.js';
 import { runLoop, type RunLoopOptions } from './run-loop.js';
 import { serializeError } from './serialize-error.js';
 import { hostEntropy, seededEntropy } from './entropy.js';
-import { addDisk, addRng } from './virtio-devices.js';
+import { addCard, addDisk, addRng } from './virtio-devices.js';
 import { SerialInput } from './serial-input.js';
 
 const ACPI_PM = 'acpi-pm';

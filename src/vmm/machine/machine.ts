@@ -1,3 +1,4 @@
+import { KVM_DEVICE } from './kvm-device.js';
 import { SECTOR_SIZE } from '../../block/backend.js';
 import { mmioParameter, mmioSlots } from '../../devices/virtio/transport/mmio-slots.js';
 import { RAM as CORE_RESERVE } from '../../cpu/core/layout.js';
@@ -7,7 +8,7 @@ import type { RecordingSetup } from '../../profile/machine-recording.js';
 import type { RecordingOptions } from '../../profile/recording-options.js';
 import { RecordMemory } from '../../profile/record-memory.js';
 import { Recording } from '../../profile/recording.js';
-import { readDebugData, type DebugFile } from '../../profile/unwind/debug-data.js';
+import type { DebugFile } from '../../profile/unwind/debug-data.js';
 import { ByteRing } from '../byte-ring.js';
 import type { Claim, UnclaimedAccess } from '../bus/bus.js';
 import { eventsOf } from '../bus/probe-batch.js';
@@ -29,13 +30,7 @@ import { writeFirmwareTables } from './firmware-tables.js';
 import type { AcceleratorChoice, Host, NetworkConnection, VcpuThread, WorkerLink } from './host.js';
 import { connectNetworks, disconnectNetworks, type ConnectedNetworks } from './networks.js';
 import type { MachineInspection } from './inspection.js';
-import {
-  checkOptions,
-  KVM_DEVICE,
-  type CheckedOptions,
-  type FileSource,
-  type MachineOptions,
-} from './options.js';
+import { checkOptions, type CheckedOptions, type FileSource, type MachineOptions } from './options.js';
 import {
   MAX_PROBE_BATCHES,
   type AcceleratorName,
@@ -176,7 +171,7 @@ export class Machine {
       consoles: consoleSetups,
       remoteReply: reply.buffer,
       probeFlow: this.probeFlow.buffer,
-      ...(this.recording && { recording: recordingSetup(options.recording!, this.recording, parts) }),
+      ...(this.recording && { recording: { buffer: this.recording.buffer, ...parts.recording! } }),
       ...(options.driverCheck && { driverCheck: options.driverCheck }),
       done: this.done[0].buffer,
     });
@@ -207,17 +202,17 @@ export class Machine {
     const protocol = choose(files.image, checked.boot === 'auto' ? undefined : checked.boot);
     const memory = GuestMemory.allocate(checked.memoryBytes, RESERVE[accelerator.name]);
     const doorbell = Doorbell.allocate();
+    const recording = checked.recording && (await planRecording(checked.recording, files));
     const networks = await connectNetworks(host, checked.networks, doorbell, accelerator.name);
     // The worker starts while the kernel is loaded.
     const machine = new Machine(checked, host, {
-      image: files.image,
-      debugFiles: files.debugFiles,
       accelerator,
       interrupt,
       memory,
       protocol,
       doorbell,
       networks,
+      ...(recording && { recording }),
     });
     try {
       machine.bootState = machine.load(files);
@@ -612,26 +607,28 @@ export class Machine {
   }
 }
 
-function recordingSetup(
+type RecordingPlan = Omit<RecordingSetup, 'buffer'>;
+
+/** What reads debug data is loaded with the first recording that needs it. */
+async function planRecording(
   { stacks = 'sampled', lossless = false, samplePeriod = 0 }: RecordingOptions,
-  { buffer }: Recording,
-  { image, debugFiles }: MachineParts,
-): RecordingSetup {
-  const walks = stacks !== 'none' || samplePeriod > 0;
-  const data = walks ? readDebugData(image, debugFiles) : { unwind: [], objects: [] };
-  return { buffer, stacks, lossless, samplePeriod, ...data };
+  { image, debugFiles }: BootFiles,
+): Promise<RecordingPlan> {
+  const plan = { stacks, lossless, samplePeriod };
+  if (stacks === 'none' && samplePeriod === 0) return { ...plan, unwind: [], objects: [] };
+  const { readDebugData } = await import('../../profile/unwind/debug-data.js');
+  return { ...plan, ...readDebugData(image, debugFiles) };
 }
 
 interface MachineParts {
-  /** The kernel's file. */
-  readonly image: Uint8Array;
-  readonly debugFiles: readonly DebugFile[];
   readonly accelerator: AcceleratorChoice;
   readonly interrupt: Interrupter | undefined;
   readonly memory: GuestMemory;
   readonly protocol: BootProtocol;
   readonly doorbell: SharedArrayBuffer;
   readonly networks: ConnectedNetworks;
+  /** As the options want one. */
+  readonly recording?: RecordingPlan;
 }
 
 /** The kernel's command line with the devices in it that it cannot find otherwise. */

@@ -1,7 +1,11 @@
-import { MAX_QUEUE_PAIRS } from '../../devices/virtio/net/net.js';
+import { MAX_QUEUE_PAIRS } from '../../devices/virtio/net/net-features.js';
 import { ConfigError } from '../../errors.js';
 import type { NetBackend } from '../../net/backend.js';
-import { checkUserNetwork, type CheckedUserNetwork, type UserNetworkOptions } from '../../net/user/index.js';
+import {
+  checkUserNetwork,
+  type CheckedUserNetwork,
+  type UserNetworkOptions,
+} from '../../net/user/options.js';
 import { checkInterface, type VirtioInterface } from './virtio-interface.js';
 
 /** A network card of the guest, a virtio network device, whatever its cable leads to. */

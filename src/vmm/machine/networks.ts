@@ -1,11 +1,7 @@
-import { VirtioNet } from '../../devices/virtio/net/net.js';
-import { Bell } from '../../net/bell.js';
 import { Cable, type CableBuffers } from '../../net/cable.js';
-import type { Board } from './board.js';
 import type { Host, NetworkConnection } from './host.js';
 import type { CheckedNetwork } from './net-options.js';
 import type { AcceleratorName } from './protocol.js';
-import { addVirtio } from './virtio-bus.js';
 import type { VirtioInterface } from './virtio-interface.js';
 
 /** What the machine worker needs of one network card. */
@@ -54,19 +50,4 @@ export async function connectNetworks(
 
 export async function disconnectNetworks(connections: readonly NetworkConnection[]): Promise<void> {
   await Promise.all(connections.map(connection => connection.close()));
-}
-
-/** Puts a network card on its bus. @param again has its `poll` called soon */
-export function addCard(board: Board, index: number, setup: CardSetup, again: () => void): VirtioNet {
-  const bell = new Bell(setup.bell);
-  const card = new VirtioNet({
-    cable: new Cable(setup.cable),
-    kick: () => bell.ring(),
-    again,
-    mac: setup.mac,
-    mtu: setup.mtu,
-    queuePairs: setup.queues,
-  });
-  addVirtio(board, `virtio-net${index}`, card, setup.interface);
-  return card;
 }

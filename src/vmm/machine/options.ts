@@ -132,8 +132,6 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 const MAX_EPOCH = Date.UTC(2100, 0) - 1;
 /** Interrupts that the board has. */
 const INTERRUPTS = 24;
-/** Linux's KVM. */
-export const KVM_DEVICE = '/dev/kvm';
 const DEFAULT_MEMORY = 256 << 20;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PC } from '../vmm/machine/parts.js';
 import { dsdt } from '../../../src/acpi/dsdt.js';
-import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
+import { COM_PORTS } from '../../../src/devices/legacy/com-ports.js';
 import { expectHeader, hexOf } from './bytes.js';
 
 function amlOf(cpus: number, ports: number, pci = false): string {

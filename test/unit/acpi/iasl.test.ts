@@ -3,7 +3,7 @@ import { MICROVM, PC } from '../vmm/machine/parts.js';
 import * as aml from '../../../src/acpi/aml.js';
 import { buildAcpiTables } from '../../../src/acpi/index.js';
 import { table } from '../../../src/acpi/table.js';
-import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
+import { COM_PORTS } from '../../../src/devices/legacy/com-ports.js';
 import { compile, disassemble, IASL } from './iasl.js';
 
 /** The oracle of this file is ACPICA's iasl, which Linux's and OSv's interpreter comes from too. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PC } from '../vmm/machine/parts.js';
 import { buildAcpiTables, writeAcpiTables, type AcpiTables } from '../../../src/acpi/index.js';
-import { COM_PORTS } from '../../../src/devices/legacy/uart16550.js';
+import { COM_PORTS } from '../../../src/devices/legacy/com-ports.js';
 import { ConfigError } from '../../../src/errors.js';
 import { memoryMap } from '../../../src/vmm/boot/e820.js';
 import { writeMpTable } from '../../../src/vmm/boot/mp-table.js';

@@ -62,3 +62,6 @@ export const GUEST_OFFLOADS =
 
 /** Network device configuration layout, status (5.1.4). */
 export const LinkStatus = { LINK_UP: 1, ANNOUNCE: 2 } as const;
+
+/** Pairs of queues that a device offers at most; virtio allows 0x8000 (5.1.4). */
+export const MAX_QUEUE_PAIRS = 64;

@@ -27,7 +27,6 @@ export interface VirtioNetOptions {
   readonly queuePairs?: number;
 }
 
-export const MAX_QUEUE_PAIRS = 64;
 const QUEUE_SIZE = 256;
 const CONTROL_QUEUE_SIZE = 64;
 /** Of a legacy driver that does not merge buffers: without num_buffers (virtio 1.3, 5.1.6.1). */

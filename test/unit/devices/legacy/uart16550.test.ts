@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { COM1, COM2, COM3, COM4, Uart16550 } from '../../../../src/devices/legacy/uart16550.js';
+import { COM1, COM2, COM3, COM4 } from '../../../../src/devices/legacy/com-ports.js';
+import { Uart16550 } from '../../../../src/devices/legacy/uart16550.js';
 import { MachineClock } from '../../../../src/vmm/clock.js';
 import type { DeviceState } from '../../../../src/vmm/device.js';
 import { PortGuest, RecordingLine, snapshot } from './port-guest.js';

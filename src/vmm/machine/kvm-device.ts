@@ -1,0 +1,2 @@
+/** Linux's KVM. */
+export const KVM_DEVICE = '/dev/kvm';
