@@ -24,6 +24,7 @@
 #define PCI_COMMAND_NO_INTX 0x400
 #define PCI_STATUS_INTX 8
 
+#define PCI_CAPABILITY_MSI 0x05
 #define PCI_CAPABILITY_VENDOR 0x09
 #define PCI_CAPABILITY_MSIX 0x11
 
@@ -31,6 +32,18 @@
 #define PCI_BAR_IO 1
 #define PCI_BAR_TYPE 6
 #define PCI_BAR_64 4
+
+// MSI, 6.8.1: registers of the capability with a 64-bit address and masks.
+#define MSI_CONTROL 2
+#define MSI_ADDRESS 4
+#define MSI_UPPER_ADDRESS 8
+#define MSI_DATA 12
+#define MSI_MASK 16
+#define MSI_PENDING 20
+#define MSI_ENABLE 0x0001
+#define MSI_MULTIPLE_CAPABLE 0x000E
+#define MSI_64BIT 0x0080
+#define MSI_MASKING 0x0100
 
 // MSI-X, 6.8.2: registers of the capability, and of an entry of the table.
 #define MSIX_CONTROL 2

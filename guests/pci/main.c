@@ -1,5 +1,6 @@
 // PCI as an operating system drives it (PCI Local Bus 3.0): configuration space, base address registers, the command
-// register, MSI-X, interrupt pins. Needs a transitional entropy device, and two devices that share an interrupt.
+// register, MSI-X, MSI, interrupt pins. Needs a transitional entropy device, a disk without MSI-X, and two devices that
+// share an interrupt.
 #include "pci/parts.h"
 
 #include "lib/check.h"
@@ -18,6 +19,7 @@ void kmain(const struct boot_info *boot)
   check_bars();
   check_command();
   check_messages();
+  check_single_message();
   check_pins(boot);
   finish();
 }

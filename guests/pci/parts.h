@@ -10,5 +10,7 @@ void check_bars(void);
 void check_command(void);
 // MSI-X.
 void check_messages(void);
+// MSI.
+void check_single_message(void);
 // Interrupt pins, by the ways that the tables tell.
 void check_pins(const struct boot_info *boot);

@@ -19,6 +19,7 @@ cache=NAME             ${CACHE_MODES.join(', ')}
 discard=NAME           whether discarded space goes back to the host: ${DISCARD_MODES.join(', ')}
 interface=NAME         ${VIRTIO_INTERFACES.join(', ')}
 queues=N, queue-size=N
+vectors=N              of MSI-X; 0: MSI with one message
 logical_block_size=N, physical_block_size=N
 throttling.iops-total=N, -read, -write; throttling.bps-total=SIZE, -read, -write
 ${RING_FEATURES.join('=off, ')}=off`;
@@ -37,6 +38,7 @@ const KEYS: Readonly<Record<string, Setter>> = {
   interface: (disk, value, key) => (disk.interface = oneOf(key, value, VIRTIO_INTERFACES)),
   queues: (disk, value) => (disk.queues = whole(value)),
   'num-queues': (disk, value) => (disk.queues = whole(value)),
+  vectors: (disk, value) => (disk.vectors = whole(value)),
   'queue-size': (disk, value) => (disk.queueSize = whole(value)),
   logical_block_size: (disk, value) => (disk.logicalBlockSize = whole(value)),
   physical_block_size: (disk, value) => (disk.physicalBlockSize = whole(value)),

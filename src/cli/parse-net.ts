@@ -11,7 +11,7 @@ export const NET_SYNTAX = 'user|tap|stream|hub|none[,KEY=VALUE]…';
 const TYPES = ['user', 'tap', 'stream', 'hub', 'none'] as const;
 type Type = (typeof TYPES)[number];
 
-const CARD_KEYS = ['mac', 'mtu', 'queues', 'interface', 'pcap'];
+const CARD_KEYS = ['mac', 'mtu', 'queues', 'vectors', 'interface', 'pcap'];
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -87,7 +87,7 @@ function parseCard(parts: readonly string[]): CardOptions {
   const card: Mutable<CardOptions> = {};
   for (const part of parts) {
     const [key, value = ''] = part.split(/=(.*)/s, 2);
-    if (key === 'mtu' || key === 'queues') card[key] = parseNumber(value);
+    if (key === 'mtu' || key === 'queues' || key === 'vectors') card[key] = parseNumber(value);
     else if (key === 'interface') card.interface = parseInterface(value);
     else card[key as 'mac' | 'pcap'] = value;
   }

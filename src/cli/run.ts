@@ -109,7 +109,7 @@ Networks (KEY=VALUE), each with a virtio network card:
   stream  frames over a unix socket, for QEMU's -netdev stream and passt: path=SOCKET, server=on|off, reconnect=SECONDS
   hub     a segment that the cards of this process share: name=NAME
   none    nobody
-Of the card: mac=52:54:00:12:34:56, mtu=BYTES, queues=PAIRS, interface (as of disks), pcap=FILE records its traffic.
+Of the card: mac=52:54:00:12:34:56, mtu=BYTES, queues=PAIRS, vectors=N, interface (as of disks), pcap=FILE: a recording.
 
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(9)}  ${meaning}`).join('\n')}`;

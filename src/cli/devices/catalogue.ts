@@ -22,6 +22,7 @@ export interface DeviceKind {
 const RING: Readonly<Record<string, string>> = Object.fromEntries(
   RING_FEATURES.map(name => [name, 'on|off, whether the driver is offered it']),
 );
+const PCI = { vectors: 'of MSI-X; 0: MSI with one message' };
 const GENERATIONS = {
   'disable-legacy': 'on|off, without the interface from before version 1',
   'disable-modern': 'on|off, without that of version 1',
@@ -45,22 +46,22 @@ const PORT = {
 };
 
 const ROLES = [
-  { type: 'blk', role: 'disk', description: 'Virtio block device', properties: DISK },
-  { type: 'net', role: 'net', description: 'Virtio network card', properties: NET },
-  { type: 'serial', role: 'console', description: 'Virtio console device', properties: SERIAL },
-  { type: 'rng', role: 'rng', description: 'Virtio source of entropy', properties: {} },
+  { type: 'blk', role: 'disk', description: 'Virtio block device', properties: DISK, pci: PCI },
+  { type: 'net', role: 'net', description: 'Virtio network card', properties: NET, pci: PCI },
+  { type: 'serial', role: 'console', description: 'Virtio console device', properties: SERIAL, pci: {} },
+  { type: 'rng', role: 'rng', description: 'Virtio source of entropy', properties: {}, pci: {} },
 ] as const;
 
 /** Every device that `--device` has. */
 export const DEVICE_KINDS: readonly DeviceKind[] = [
-  ...ROLES.flatMap(({ type, role, description, properties }): DeviceKind[] => [
+  ...ROLES.flatMap(({ type, role, description, properties, pci }): DeviceKind[] => [
     { name: `virtio-${type}`, bus: 'by the machine', role, description, properties },
     {
       name: `virtio-${type}-pci`,
       bus: 'PCI',
       role,
       description,
-      properties: { ...properties, ...GENERATIONS },
+      properties: { ...properties, ...pci, ...GENERATIONS },
       interface: 'transitional',
     },
     {
@@ -68,7 +69,7 @@ export const DEVICE_KINDS: readonly DeviceKind[] = [
       bus: 'PCI',
       role,
       description,
-      properties,
+      properties: { ...properties, ...pci },
       interface: 'transitional',
     },
     {
@@ -76,7 +77,7 @@ export const DEVICE_KINDS: readonly DeviceKind[] = [
       bus: 'PCI',
       role,
       description,
-      properties,
+      properties: { ...properties, ...pci },
       interface: 'modern',
     },
     { name: `virtio-${type}-device`, bus: 'virtio-mmio', role, description, properties, interface: 'mmio' },

@@ -58,6 +58,7 @@ export class PciFunction implements Device {
 
   writeConfig(offset: number, size: AccessSize, value: number): void {
     this.config.write(offset, size, value);
+    this.updateLine();
   }
 
   /** Drives INTx#; the status register tells it also while the command register keeps it from the line (6.2.4). */
@@ -87,13 +88,19 @@ export class PciFunction implements Device {
   /** Software has written the command register: for what a function does by itself. */
   protected commandWritten(): void {}
 
+  /** True while the driver wants messages, with which a function must not use its pin (6.8.1, 6.8.2). */
+  protected get sendsMessages(): boolean {
+    return false;
+  }
+
   private obeyCommand(): void {
     for (const bar of this.bars) bar.update();
     this.updateLine();
   }
 
-  private updateLine(): void {
+  /** After a change of what keeps the interrupt from its line. */
+  protected updateLine(): void {
     const disabled = (this.config.get(Header.COMMAND, 2) & Command.INTERRUPT_DISABLE) !== 0;
-    this.line?.set(this.asserted && !disabled);
+    this.line?.set(this.asserted && !disabled && !this.sendsMessages);
   }
 }

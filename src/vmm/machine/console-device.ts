@@ -36,7 +36,7 @@ export class ConsoleDevice {
         }),
       })),
     );
-    addVirtio(board, 'virtio-console0', this.device, kind);
+    addVirtio(board, 'virtio-console0', this.device, { interface: kind });
   }
 
   /** What was sent before the guest starts, and finds no room in the rings. */

@@ -2,7 +2,7 @@ import { IMAGE_FORMATS, type ImageFormat } from '../../block/open-image.js';
 import type { ThrottleLimits } from '../../block/throttle.js';
 import { ConfigError } from '../../errors.js';
 import { hiddenFeatures, type RingOptions } from './ring-options.js';
-import { checkInterface, type VirtioInterface } from './virtio-interface.js';
+import { checkInterface, checkVectors, type VirtioInterface } from './virtio-interface.js';
 
 /** A disk of the guest: a virtio block device. */
 export interface DiskOption {
@@ -20,6 +20,11 @@ export interface DiskOption {
   readonly serial?: string;
   /** `transitional` by default, `mmio` on a machine without a PCI bus. */
   readonly interface?: VirtioInterface;
+  /**
+   * Vectors of MSI-X, on the PCI bus; one a queue and one for changes of the configuration by default. With 0 there is MSI
+   * with a single message instead.
+   */
+  readonly vectors?: number;
   /** Request queues, 1 to 64; one for each vCPU by default. */
   readonly queues?: number;
   /** Entries of each queue, a power of two from 4 to 1024; 256 by default. */
@@ -40,7 +45,8 @@ export const DISCARD_MODES = ['unmap', 'ignore'] as const;
 export const CACHE_MODES = ['writeback', 'writethrough'] as const;
 
 /** The same with every default filled in. */
-export interface CheckedDisk extends Required<Omit<DiskOption, 'format' | 'ring'>> {
+export interface CheckedDisk extends Required<Omit<DiskOption, 'format' | 'ring' | 'vectors'>> {
+  readonly vectors: number | undefined;
   readonly format: ImageFormat | undefined;
   /** Feature bits that it goes without. */
   readonly hidden: bigint;
@@ -76,13 +82,15 @@ export function checkDisk(disk: DiskOption, cpus: number, bus: { readonly pci: b
     if (!Number.isFinite(rate) || rate < 1)
       throw new ConfigError(`a disk's ${name} is 1 or more, not ${rate}`);
   }
+  const kind = checkInterface('a disk', disk.interface, bus);
   return {
     file,
     format,
     readOnly,
     snapshot,
     serial,
-    interface: checkInterface('a disk', disk.interface, bus),
+    interface: kind,
+    vectors: checkVectors('a disk', disk.vectors, kind),
     queues,
     queueSize,
     logicalBlockSize,

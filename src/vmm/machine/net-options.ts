@@ -6,7 +6,7 @@ import {
   type CheckedUserNetwork,
   type UserNetworkOptions,
 } from '../../net/user/options.js';
-import { checkInterface, type VirtioInterface } from './virtio-interface.js';
+import { checkInterface, checkVectors, type VirtioInterface } from './virtio-interface.js';
 
 /** A network card of the guest, a virtio network device, whatever its cable leads to. */
 export interface CardOptions {
@@ -18,6 +18,11 @@ export interface CardOptions {
   readonly queues?: number;
   /** `transitional` by default, `mmio` on a machine without a PCI bus. */
   readonly interface?: VirtioInterface;
+  /**
+   * Vectors of MSI-X, on the PCI bus; one a queue and one for changes of the configuration by default. With 0 there is MSI
+   * with a single message instead.
+   */
+  readonly vectors?: number;
   /** Records the traffic in this file, for tcpdump and Wireshark. */
   readonly pcap?: string;
 }
@@ -82,6 +87,7 @@ export interface CheckedNetwork {
   readonly mtu: number | undefined;
   readonly queues: number;
   readonly interface: VirtioInterface;
+  readonly vectors: number | undefined;
   readonly pcap: string | undefined;
   readonly backend: CheckedBackend;
 }
@@ -119,11 +125,13 @@ export function checkNetwork(
     throw new ConfigError(`a network card has 1 to ${MAX_QUEUE_PAIRS} queues, not ${queues}`, { queues });
   }
   if (pcap === '') throw new ConfigError('pcap needs the path of a file');
+  const kind = checkInterface('a network card', network.interface, bus);
   return {
     mac: network.mac === undefined ? defaultMac(network.type, index, random) : parseMac(network.mac),
     mtu,
     queues,
-    interface: checkInterface('a network card', network.interface, bus),
+    interface: kind,
+    vectors: checkVectors('a network card', network.vectors, kind),
     pcap,
     backend: checkBackend(network),
   };

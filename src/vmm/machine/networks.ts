@@ -10,6 +10,7 @@ export interface CardSetup {
   readonly mtu: number | undefined;
   readonly queues: number;
   readonly interface: VirtioInterface;
+  readonly vectors: number | undefined;
   readonly cable: CableBuffers;
   /** Wakes the thread of the cable's other end. */
   readonly bell: SharedArrayBuffer;
@@ -35,11 +36,11 @@ export async function connectNetworks(
   const cards: CardSetup[] = [];
   const connections: NetworkConnection[] = [];
   try {
-    for (const { backend, pcap, mac, mtu, queues, interface: kind } of networks) {
+    for (const { backend, pcap, mac, mtu, ...card } of networks) {
       const cable = Cable.allocate();
       const connection = await host.connectNetwork({ backend, pcap, cable, doorbell, accelerator });
       connections.push(connection);
-      cards.push({ mac, mtu: mtu ?? connection.mtu, queues, interface: kind, cable, bell: connection.bell });
+      cards.push({ ...card, mac, mtu: mtu ?? connection.mtu, cable, bell: connection.bell });
     }
   } catch (error) {
     await disconnectNetworks(connections);

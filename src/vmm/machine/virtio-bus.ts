@@ -11,16 +11,21 @@ export function virtioInside(device: Device): VirtioDevice | undefined {
   return device instanceof VirtioPci || device instanceof VirtioMmio ? device.device : undefined;
 }
 
-/**
- * Puts a virtio device of any type on the bus that its interface names.
- * @param hidden feature bits that it goes without
- */
+/** How the guest is to reach a virtio device. */
+export interface VirtioPlace {
+  readonly interface: VirtioInterface;
+  /** Of MSI-X. */
+  readonly vectors?: number | undefined;
+  /** Feature bits that it goes without. */
+  readonly hidden?: bigint;
+}
+
+/** Puts a virtio device of any type on the bus that its interface names. */
 export function addVirtio(
   board: Board,
   name: string,
   type: DeviceType,
-  kind: VirtioInterface,
-  hidden = 0n,
+  { interface: kind, vectors, hidden = 0n }: VirtioPlace,
 ): void {
   const { memory, clock, watch } = board;
   const observer = watch?.observer(name);
@@ -36,7 +41,12 @@ export function addVirtio(
     observer?.attach(device);
     board.add(device);
   } else {
-    const device = new VirtioPci({ interface: kind, ...options, host: board });
+    const device = new VirtioPci({
+      interface: kind,
+      ...(vectors !== undefined && { vectors }),
+      ...options,
+      host: board,
+    });
     observer?.attach(device);
     board.addPci(device);
   }

@@ -15,7 +15,7 @@ import type { VirtioInterface } from './virtio-interface.js';
 
 /** Puts a disk on its bus. */
 export function addDisk(board: Board, index: number, disk: CheckedDisk, host: ImageHost): BlockBackend {
-  const { serial, queues, queueSize, readOnly, throttling, hidden } = disk;
+  const { serial, queues, queueSize, readOnly, throttling } = disk;
   const backend = openImage({ ...disk, giveBack: disk.discard === 'unmap' }, host);
   const blk = new VirtioBlk({
     backend,
@@ -28,13 +28,13 @@ export function addDisk(board: Board, index: number, disk: CheckedDisk, host: Im
     writethrough: disk.cache === 'writethrough',
     ...(Object.keys(throttling).length > 0 && { gate: new Throttle(throttling, board.clock) }),
   });
-  addVirtio(board, `virtio-blk${index}`, blk, disk.interface, hidden);
+  addVirtio(board, `virtio-blk${index}`, blk, disk);
   return backend;
 }
 
 /** Puts an entropy device on its bus. */
 export function addRng(board: Board, source: EntropySource, kind: VirtioInterface): void {
-  addVirtio(board, 'virtio-rng0', new VirtioRng(source), kind);
+  addVirtio(board, 'virtio-rng0', new VirtioRng(source), { interface: kind });
 }
 
 /** Puts a network card on its bus. @param again has its `poll` called soon */
@@ -48,6 +48,6 @@ export function addCard(board: Board, index: number, setup: CardSetup, again: ()
     mtu: setup.mtu,
     queuePairs: setup.queues,
   });
-  addVirtio(board, `virtio-net${index}`, card, setup.interface);
+  addVirtio(board, `virtio-net${index}`, card, setup);
   return card;
 }

@@ -38,6 +38,31 @@ export function isMmio(kind: VirtioInterface): kind is 'mmio' | 'mmio-legacy' {
   return kind === 'mmio' || kind === 'mmio-legacy';
 }
 
+/** Entries that a table of MSI-X may have (PCI Local Bus 3.0, 6.8.2.3). */
+const MAX_VECTORS = 2048;
+
+/**
+ * The MSI-X vectors that a device is to have; undefined for its own choice.
+ * @param what the device, for messages: `a disk`
+ * @throws ConfigError for a number that there cannot be, or a device that is not on the PCI bus
+ */
+export function checkVectors(
+  what: string,
+  wanted: number | undefined,
+  kind: VirtioInterface,
+): number | undefined {
+  if (wanted === undefined) return undefined;
+  if (!Number.isInteger(wanted) || wanted < 0 || wanted > MAX_VECTORS) {
+    throw new ConfigError(`${what} has 0 to ${MAX_VECTORS} vectors, not ${wanted}`, { vectors: wanted });
+  }
+  if (isMmio(kind)) {
+    throw new ConfigError(`${what} has vectors on the PCI bus alone, not with interface '${kind}'`, {
+      vectors: wanted,
+    });
+  }
+  return wanted;
+}
+
 /** @throws ConfigError when there are more devices at fixed addresses than the machine has places for */
 export function countMmio(interfaces: readonly VirtioInterface[]): number {
   const count = interfaces.filter(isMmio).length;

@@ -21,7 +21,7 @@ export function virtioTarget(make: MakeSubject, way: Way): Target {
   const machine = new FuzzMachine();
   const { board } = machine;
   const subject = make(machine.clock);
-  addVirtio(board, 'virtio', subject.type, way);
+  addVirtio(board, 'virtio', subject.type, { interface: way });
   const whole = board.device('virtio')!;
   if (!(whole instanceof VirtioPci || whole instanceof VirtioMmio))
     throw new TypeError('the device is no virtio device');

@@ -26,11 +26,11 @@ describe('--device', () => {
   it('adds to the disk whose id it names, and leaves the others alone', () => {
     const disk = ['a,,b.img,id=one,readonly', 'b.qcow2,format=qcow2,id=two', 'c.img'];
     const devices = [
-      'virtio-blk-pci,drive=two,serial=X1,num-queues=2,disable-legacy=on,packed=off,write-cache=off',
+      'virtio-blk-pci,drive=two,serial=X1,num-queues=2,vectors=0,disable-legacy=on,packed=off,write-cache=off',
     ];
     expect(apply(devices, { disk }).disk).toEqual([
       'a,,b.img,readonly',
-      'b.qcow2,format=qcow2,serial=X1,num-queues=2,packed=off,cache=writethrough,interface=modern',
+      'b.qcow2,format=qcow2,serial=X1,num-queues=2,vectors=0,packed=off,cache=writethrough,interface=modern',
       'c.img',
     ]);
   });

@@ -13,6 +13,7 @@ describe('--disk', () => {
     ['d,format=qcow2,discard=ignore', { file: 'd', format: 'qcow2', discard: 'ignore' }],
     ['d,cache=writethrough,num-queues=2', { file: 'd', cache: 'writethrough', queues: 2 }],
     ['d,queue-size=64,logical_block_size=4096', { file: 'd', queueSize: 64, logicalBlockSize: 4096 }],
+    ['d,vectors=0', { file: 'd', vectors: 0 }],
     ['d,physical_block_size=4096', { file: 'd', physicalBlockSize: 4096 }],
     [
       'd,throttling.iops-total=100,throttling.bps-read=2M',

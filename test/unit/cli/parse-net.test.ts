@@ -23,6 +23,7 @@ describe('--net', () => {
     ],
     ['stream,path=x,reconnect=0,mtu=9000', { type: 'stream', path: 'x', reconnect: 0, mtu: 9000 }],
     ['hub,name=lan,interface=legacy', { type: 'hub', name: 'lan', interface: 'legacy' }],
+    ['none,vectors=0', { type: 'none', vectors: 0 }],
     ['none,pcap=a.pcap', { type: 'none', pcap: 'a.pcap' }],
   ])('%s', (text, network) => {
     expect(parseNet(text)).toEqual(network);
@@ -51,6 +52,7 @@ describe('networks', () => {
       mtu: undefined,
       queues: 1,
       interface: 'transitional',
+      vectors: undefined,
       pcap: undefined,
       backend: { type: 'none' },
     });
@@ -77,6 +79,7 @@ describe('networks', () => {
     [{ type: 'none', mtu: 67 }, 'mtu is 68 to 65535, not 67'],
     [{ type: 'none', mtu: NaN }, 'mtu'],
     [{ type: 'none', queues: 65 }, '1 to 64 queues, not 65'],
+    [{ type: 'none', vectors: -1 }, '0 to 2048 vectors, not -1'],
     [{ type: 'none', pcap: '' }, 'pcap needs the path'],
     [{ type: 'tap', ifname: 'a name' }, 'not the name of an interface'],
     [{ type: 'tap', ifname: 'sixteen-letters-' }, 'not the name of an interface'],

@@ -30,7 +30,7 @@ export class PciLegacyRules {
     else if (offset === Header.ISR_STATUS) {
       watched.check(
         '4.1.4.5.2/no-isr-with-msix',
-        !pci.msix.enabled,
+        !pci.msix?.enabled,
         () => 'it reads the ISR status, with MSI-X enabled',
       );
     } else if (offset >= this.config) watched.tell('configRead', offset - this.config, size);
@@ -60,6 +60,6 @@ export class PciLegacyRules {
   }
 
   private get config(): number {
-    return HEADER_SIZE + (this.pci.msix.enabled ? MSIX_SIZE : 0);
+    return HEADER_SIZE + (this.pci.msix?.enabled ? MSIX_SIZE : 0);
   }
 }

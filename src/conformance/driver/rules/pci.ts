@@ -167,7 +167,7 @@ export class PciRules implements TransportRules {
   private isrRead(): void {
     this.watched.check(
       '4.1.4.5.2/no-isr-with-msix',
-      !this.pci.msix.enabled,
+      !this.pci.msix?.enabled,
       () => 'it reads the ISR status, with MSI-X enabled',
     );
   }
@@ -175,10 +175,11 @@ export class PciRules implements TransportRules {
   private vectorWritten(offset: number, vector: number): void {
     const { watched, pci } = this;
     if (vector === NO_VECTOR) return;
+    const vectors = pci.msix?.vectors ?? 0;
     watched.check(
       '4.1.5.1.2.2/vector-in-table',
-      vector < pci.msix.vectors,
-      () => `it maps vector ${vector} of a table of ${pci.msix.vectors}`,
+      vector < vectors,
+      () => `it maps vector ${vector} of a table of ${vectors}`,
     );
     this.unverified.set(this.vectorKey(offset), vector);
   }

@@ -8,7 +8,6 @@ import type { StructureAlias, Variant, VariantDevice } from './variant.js';
 
 const CAPABILITIES_POINTER = 0x34;
 const REVISION_ID = 0x08;
-const MSIX = 0x11;
 const VENDOR_SPECIFIC = 0x09;
 const CAPABILITY = 16;
 const LONG_CAPABILITY = 24;
@@ -36,16 +35,6 @@ const SCRIBBLE = 0x5a;
 const LOOKS_BEFORE_UNPLUG = 8;
 const CHANGE_NS = 300 * MS;
 const MAX_LATE_CHANGES = 4;
-
-/** Takes the MSI-X capability out of the list. */
-function withoutMsix(config: ConfigSpace): void {
-  let link = CAPABILITIES_POINTER;
-  for (let at = config.get(link, 1); at !== 0; link = at + 1, at = config.get(link, 1)) {
-    if (config.get(at, 1) !== MSIX) continue;
-    config.preset(link, 1, config.get(at + 1, 1));
-    return;
-  }
-}
 
 /** Puts a vendor-specific capability in front of all others. */
 function addFirst(config: ConfigSpace, name: string, type: number, bar: number, length = CAPABILITY): void {
@@ -123,9 +112,7 @@ export const SHAPES = {
   'no-msix': {
     what: 'one interrupt line for everything',
     provokes: ['4.1.5.1.2.2/any-table-size', '4.1.5.4.2/shared-interrupt'],
-    prepare: ({ transport }) => {
-      if (transport instanceof VirtioPci) withoutMsix(transport.config);
-    },
+    vectors: 0,
   },
   'few-vectors': {
     what: 'two MSI-X vectors, whatever the number of queues',

@@ -71,7 +71,7 @@ export function legacyTarget(pci: VirtioPci): BusTarget {
   const msix = MSIX.bind(pci);
   const find = (offset: number): [BusTarget, number] => {
     if (offset < HEADER_SIZE) return [header, offset];
-    const extra = pci.msix.enabled ? MSIX_SIZE : 0;
+    const extra = pci.msix?.enabled ? MSIX_SIZE : 0;
     if (offset < HEADER_SIZE + extra) return [msix, offset - HEADER_SIZE];
     return [pci.device.type.config, offset - HEADER_SIZE - extra];
   };

@@ -1,6 +1,7 @@
 import type { AccessSize, BusTarget, DeviceState } from '../../../vmm/device.js';
 import { mastersBus, type PciIdentity } from '../../pci/header.js';
 import { PciFunction, type PciHost } from '../../pci/function.js';
+import { Msi } from '../../pci/msi.js';
 import { Msix } from '../../pci/msix.js';
 import { DeviceId, type DeviceType } from '../device-type.js';
 import type { RegisterArea, VirtioObserver } from '../observer.js';
@@ -51,14 +52,18 @@ export interface VirtioPciOptions extends VirtioDeviceOptions {
   readonly host: PciHost;
   /** `transitional` by default. */
   readonly interface?: PciInterface;
-  /** MSI-X vectors; one a queue and one for configuration changes by default, none for 0. */
+  /**
+   * MSI-X vectors; one a queue and one for configuration changes by default. With 0 there is MSI with one message
+   * instead, as bhyve has it, for what the interrupt status register tells.
+   */
   readonly vectors?: number;
 }
 
 /** A virtio device on the PCI bus (virtio 1.3, 4.1), by the modern interface, the legacy one, or both. */
 export class VirtioPci extends PciFunction implements DriverInterrupts {
   readonly device: VirtioDevice;
-  readonly msix: Msix;
+  readonly msix: Msix | undefined;
+  private readonly msi: Msi | undefined;
   deviceFeatureSelect = 0;
   driverFeatureSelect = 0;
   queueSelect = 0;
@@ -77,16 +82,19 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     this.device.setMastering(false);
     const queues = type.queueSizes.length;
     this.queueVectors = new Uint16Array(queues).fill(NO_VECTOR);
-    this.msix = new Msix(options.vectors ?? queues + 1, this.config, MSIX_BAR, (address, data) =>
-      host.sendMsi(address, data),
-    );
+    const send = (address: number, data: number): void => host.sendMsi(address, data);
+    const vectors = options.vectors ?? queues + 1;
+    if (vectors > 0) this.msix = new Msix(vectors, this.config, MSIX_BAR, send);
+    else this.msi = new Msi(1, this.config, send);
     if (kind !== 'modern') {
       const size = legacySize(type.configSize);
       const target = this.observed('pci-legacy', legacyTarget(this));
       this.addBar({ index: LEGACY_BAR, space: 'port', size, target });
     }
-    const target = this.observed('msix', this.msix.target);
-    this.addBar({ index: MSIX_BAR, space: 'mmio', size: this.msix.size, target });
+    if (this.msix) {
+      const target = this.observed('msix', this.msix.target);
+      this.addBar({ index: MSIX_BAR, space: 'mmio', size: this.msix.size, target });
+    }
     if (kind !== 'legacy') this.addModernInterface();
   }
 
@@ -97,7 +105,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
 
   /** What a vector register reads after a write: NO_VECTOR when there is no such vector (4.1.5.1.2). */
   existingVector(value: number): number {
-    return value < this.msix.vectors ? value : NO_VECTOR;
+    return value < (this.msix?.vectors ?? 0) ? value : NO_VECTOR;
   }
 
   get queueVector(): number {
@@ -152,7 +160,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     this.device.reset();
     super.reset();
     this.device.setMastering(false);
-    this.msix.reset();
+    this.msix?.reset();
     this.deviceFeatureSelect = 0;
     this.driverFeatureSelect = 0;
     this.queueSelect = 0;
@@ -163,7 +171,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     return {
       function: super.save(),
       device: this.device.save(),
-      msix: this.msix.save(),
+      ...(this.msix && { msix: this.msix.save() }),
       selects: [this.deviceFeatureSelect, this.driverFeatureSelect, this.queueSelect],
       configVector: this.configVector,
       queueVectors: Array.from(this.queueVectors),
@@ -175,7 +183,8 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
     const saved = state as VirtioPciState;
     super.load(saved.function);
     this.device.setMastering(mastersBus(this.config));
-    this.msix.load(saved.msix);
+    if (saved.msix) this.msix?.load(saved.msix);
+    this.updateLine();
     [this.deviceFeatureSelect, this.driverFeatureSelect, this.queueSelect] = saved.selects;
     this.configVector = saved.configVector;
     this.queueVectors.set(saved.queueVectors);
@@ -185,7 +194,12 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
 
   protected override commandWritten(): void {
     this.device.setMastering(mastersBus(this.config));
-    this.msix.commandWritten();
+    this.msix?.commandWritten();
+    this.msi?.commandWritten();
+  }
+
+  protected override get sendsMessages(): boolean {
+    return this.msix?.enabled === true || this.msi?.enabled === true;
   }
 
   private addModernInterface(): void {
@@ -251,12 +265,13 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
   }
 
   private interrupt(vector: number, isr: number): void {
-    if (this.msix.enabled) {
+    if (this.msix?.enabled) {
       this.msix.raise(vector);
       return;
     }
     this.isr |= isr;
-    this.setIntx(true);
+    if (this.msi?.enabled) this.msi.raise(0);
+    else this.setIntx(true);
   }
 
   private resetInterrupts(): void {
@@ -290,7 +305,7 @@ export class VirtioPci extends PciFunction implements DriverInterrupts {
 type VirtioPciState = {
   readonly function: DeviceState;
   readonly device: DeviceState;
-  readonly msix: DeviceState;
+  readonly msix?: DeviceState;
   readonly selects: readonly [number, number, number];
   readonly configVector: number;
   readonly queueVectors: readonly number[];

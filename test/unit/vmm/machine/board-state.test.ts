@@ -32,8 +32,10 @@ class Rig {
       debugConsole: sink('debug'),
       parts: { ...PC, mmioSlots: 1 },
     });
-    addVirtio(this.board, 'virtio-rng0', new VirtioRng(target => target.fill(7)), 'transitional');
-    addVirtio(this.board, 'virtio-rng1', new VirtioRng(target => target.fill(7)), 'mmio');
+    addVirtio(this.board, 'virtio-rng0', new VirtioRng(target => target.fill(7)), {
+      interface: 'transitional',
+    });
+    addVirtio(this.board, 'virtio-rng1', new VirtioRng(target => target.fill(7)), { interface: 'mmio' });
     this.board.connect({
       signalMsi: (address, data) => this.seen.push(['msi', address, data]),
       setIntr: level => this.seen.push(['intr', level]),

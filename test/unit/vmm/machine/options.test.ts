@@ -146,6 +146,7 @@ describe('options', () => {
       cache: 'writeback',
       throttling: {},
       hidden: 0n,
+      vectors: undefined,
     });
     const [odd] = checkOptions({
       kernel,
@@ -158,6 +159,11 @@ describe('options', () => {
       [[{ file: 'd', serial: 'Zähler' }], /20 ASCII characters/],
       [[{ file: 'd', queues: 65 }], /1 to 64 queues, not 65/],
       [[{ file: 'd', queues: NaN }], /1 to 64 queues/],
+      [[{ file: 'd', vectors: 2049 }], /0 to 2048 vectors, not 2049/],
+      [
+        [{ file: 'd', vectors: 2, interface: 'mmio' }],
+        /vectors on the PCI bus alone, not with interface 'mmio'/,
+      ],
       [[{ file: 'd', format: 'vmdk' as 'raw' }], /format is one of raw, qcow2, not 'vmdk'/],
       [[{ file: 'd', queueSize: 100 }], /queue size is a power of two from 4 to 1024, not 100/],
       [[{ file: 'd', logicalBlockSize: 256 }], /logical block size is a power of two from 512/],

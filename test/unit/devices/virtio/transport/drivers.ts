@@ -97,8 +97,8 @@ export class ModernPci extends PciTransport implements Transport {
   private readonly multiplier: number;
   protected readonly msix: boolean = true;
 
-  constructor(type: DeviceType, kind: PciInterface = 'modern') {
-    super(type, kind);
+  constructor(type: DeviceType, kind: PciInterface = 'modern', vectors?: number) {
+    super(type, kind, vectors);
     const where = new Map<number, number>();
     let multiplier = 0;
     for (const at of this.machine.capabilities(0, 9)) {
@@ -205,6 +205,24 @@ export class ModernPci extends PciTransport implements Transport {
 /** The same with INTx. */
 export class ModernPciIntx extends ModernPci {
   protected override readonly msix = false;
+}
+
+/** The same with the one message of MSI (PCI Local Bus 3.0, 6.8.1). */
+export class ModernPciMsi extends ModernPciIntx {
+  private static readonly DATA = 0x77;
+
+  constructor(type: DeviceType) {
+    super(type, 'modern', 0);
+    const [capability] = this.machine.capabilities(0, 0x05);
+    this.machine.writeConfig(0, capability + 4, 0xfee0_0000);
+    this.machine.writeConfig(0, capability + 12, ModernPciMsi.DATA, 2);
+    this.machine.writeConfig(0, capability + 2, 1, 2);
+  }
+
+  override interrupts(): string[] {
+    const messages = this.machine.messages.splice(0);
+    return messages.some(([, data]) => data === ModernPciMsi.DATA) ? super.interrupts() : [];
+  }
 }
 
 /** The legacy interface of a transitional device (4.1.4.10), with INTx. */
@@ -402,6 +420,7 @@ function isrNames(status: number): string[] {
 export const TRANSPORTS: Readonly<Record<string, new (type: DeviceType) => Transport>> = {
   'PCI, modern, MSI-X': ModernPci,
   'PCI, modern, INTx': ModernPciIntx,
+  'PCI, modern, MSI': ModernPciMsi,
   'PCI, legacy': LegacyPci,
   'MMIO, version 2': ModernMmio,
   'MMIO, version 1': LegacyMmio,
