@@ -38,6 +38,12 @@ export interface ConnectionOwner {
   flushLater(connection: TcpConnection): void;
   /** Calls `roomAgain` when the card has room again. */
   waitForRoom(connection: TcpConnection): void;
+  /** The guest has not answered it in time: it tries again when another one is served. */
+  unanswered(connection: TcpConnection): void;
+  /** The guest has it. */
+  taken(connection: TcpConnection): void;
+  /** The guest has served a connection to this port of its own, so that there may be room for another one. */
+  served(guestPort: number): void;
   /** It came about. */
   settled(connection: TcpConnection): void;
   /** It has to come about once more. @returns the sequence number of the SYN for that */
@@ -70,6 +76,8 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   private heldForHost = 0;
   /** How often it was begun. */
   private beginnings = 1;
+  /** Whether the guest has not answered in time, and has not taken it since. */
+  private waits = false;
   /** Whether the host's side had sent its FIN when the guest's came. */
   private endedFirst = false;
   /** Whether windows are scaled. */
@@ -251,8 +259,12 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
   /** Whether it is a connection to the guest of which nothing has come yet but an answer to the SYN. */
   private get isFresh(): boolean {
     const { sender, receiver } = this;
-    const begunHere = this.quote === undefined;
-    return begunHere && this.phase === 'open' && !sender.hasDelivered && receiver.isUntouched;
+    return this.begunHere && this.phase === 'open' && !sender.hasDelivered && receiver.isUntouched;
+  }
+
+  /** Whether it is one to the guest. */
+  private get begunHere(): boolean {
+    return this.quote === undefined;
   }
 
   /**
@@ -305,6 +317,7 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     const duplicate = segment.length === 0 && sender.isSameWindow(window);
     sender.updateWindow(segment.sequence, segment.acknowledgment, window);
     sender.acknowledged(segment.acknowledgment, duplicate);
+    if (sender.hasDelivered) this.stopWaiting();
     this.account();
     this.resumeReading();
   }
@@ -317,6 +330,10 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
       return;
     }
     const hadGap = receiver.hasGap;
+    if (this.begunHere && receiver.isUntouched) {
+      this.stopWaiting();
+      this.owner.served(this.guestPort);
+    }
     receiver.receive(segment);
     if (receiver.finished) {
       this.endedFirst = this.sender.finSent;
@@ -352,6 +369,22 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     const scale = this.scaled ? WINDOW_SCALE : undefined;
     // When there is no room it is lost, and sent again as if it were.
     this.wire.sendSyn(flags, this.sender.initial, acknowledgment, window, this.ownMss, scale);
+  }
+
+  unanswered(): void {
+    this.waits = true;
+    this.owner.unanswered(this);
+  }
+
+  /** The guest may take it now. */
+  knock(): void {
+    this.sender.knock();
+  }
+
+  private stopWaiting(): void {
+    if (!this.waits) return;
+    this.waits = false;
+    this.owner.taken(this);
   }
 
   gaveUp(): void {
@@ -477,7 +510,9 @@ export class TcpConnection implements StreamEvents, SenderLine, ReceiverSink {
     this.receiver.clear();
     this.timer.disarm();
     this.account();
+    this.stopWaiting();
     this.owner.removed(this, embryonic);
+    if (this.begunHere) this.owner.served(this.guestPort);
   }
 
   /** Most bytes from the host that may wait for the guest. */

@@ -11,11 +11,12 @@ const MAX_RETRIES = 15;
 /** The same for an answer to the guest's SYN. */
 const MAX_SYN_RETRIES = 6;
 /**
- * An own SYN is sent again for as long, but more often: there is no network that it could be too much for, and a guest
- * whose queue of connections is full drops it.
+ * An own SYN is sent again for two minutes, as Linux does, and the first data behind it for a quarter of an hour, but more
+ * often: there is no network that it could be too much for, and a guest whose queue of connections is full drops both.
  */
 const KNOCK_INTERVAL_MS = 8000;
 const MAX_KNOCKS = 17;
+const MAX_DATA_KNOCKS = 115;
 
 /** What the sending half of a connection needs of the rest of it. */
 export interface SenderLine {
@@ -27,6 +28,8 @@ export interface SenderLine {
   emit(flags: number, sequence: number, offset: number, length: number): boolean;
   /** Sends the SYN again. */
   emitSyn(): void;
+  /** The guest has not answered a connection that it has not taken yet. */
+  unanswered(): void;
   /** The guest has not answered for too long. */
   gaveUp(): void;
 }
@@ -287,9 +290,22 @@ export class Sender {
     this.resentUntil = add(first, length + (fin ? 1 : 0));
   }
 
-  /** Whether it is an own SYN that is sent until the guest answers. */
+  /** Whether it is an own SYN, or the first behind it, that is sent until the guest answers. */
   private get knocks(): boolean {
-    return this.knocking && !this.synAcknowledged;
+    return this.knocking && !this.hasDelivered;
+  }
+
+  /** The guest may take now what it has not answered: it is sent again, and not counted. */
+  knock(): void {
+    if (!this.knocks || !this.timer.armed) return;
+    this.resend();
+    this.timer.arm(this.interval);
+  }
+
+  /** How often what is not acknowledged is sent again at most. */
+  private get mostRetries(): number {
+    if (this.knocks) return this.synAcknowledged ? MAX_DATA_KNOCKS : MAX_KNOCKS;
+    return this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES;
   }
 
   /** Until what is not acknowledged is sent again. */
@@ -299,11 +315,18 @@ export class Sender {
   }
 
   private expired(): void {
-    const most = this.knocks ? MAX_KNOCKS : this.synAcknowledged ? MAX_RETRIES : MAX_SYN_RETRIES;
-    if (this.retries++ >= most) {
+    if (this.retries++ >= this.mostRetries) {
       this.line.gaveUp();
       return;
     }
+    if (this.knocks) this.line.unanswered();
+    if (!this.resend()) return;
+    this.roundTrip.backOff();
+    this.timer.arm(this.interval);
+  }
+
+  /** Sends the first again that is not acknowledged. @returns false when there is nothing to send */
+  private resend(): boolean {
     if (!this.synAcknowledged) {
       this.timedSince = NaN;
       this.line.emitSyn();
@@ -311,11 +334,10 @@ export class Sender {
       this.startRecovery();
       this.duplicates = 0;
       this.resendFirst();
-    } else if (!this.probe()) {
-      return;
+    } else {
+      return this.probe();
     }
-    this.roundTrip.backOff();
-    this.timer.arm(this.interval);
+    return true;
   }
 
   /**

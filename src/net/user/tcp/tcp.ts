@@ -11,6 +11,7 @@ import { Budget } from './budget.js';
 import { ByteQueue } from './byte-queue.js';
 import { TcpConnection, type ConnectionOwner, type Opener } from './connection.js';
 import { ConnectionTable } from './connection-table.js';
+import { Knockers } from './knockers.js';
 import { FLAG, TcpSegment } from './segment.js';
 import { add } from './sequence.js';
 import { Wire } from './wire.js';
@@ -30,6 +31,7 @@ export class Tcp implements ConnectionOwner {
   readonly toGuest: Budget;
   readonly toHost: Budget;
   private readonly table = new ConnectionTable();
+  private readonly knockers = new Knockers();
   private embryonic = 0;
   private readonly segment = new TcpSegment();
   /** Those that have to tell the guest how far it got. */
@@ -126,6 +128,18 @@ export class Tcp implements ConnectionOwner {
     if (connection.waitsForRoom) return;
     connection.waitsForRoom = true;
     this.waiting.push(connection);
+  }
+
+  unanswered(connection: TcpConnection): void {
+    this.knockers.add(connection);
+  }
+
+  taken(connection: TcpConnection): void {
+    this.knockers.remove(connection);
+  }
+
+  served(guestPort: number): void {
+    this.knockers.next(guestPort)?.knock();
   }
 
   settled(): void {

@@ -114,6 +114,46 @@ describe('a forwarded TCP port', () => {
     expect(stream!.wasReset).toBe(true);
   });
 
+  it('tries the next one that the guest has dropped as soon as another is served', async () => {
+    const all = await lab(options);
+    introduce(all);
+    const { host, card } = all;
+    const ports = [5001, 5002, 5003];
+    const streams = ports.map(port => {
+      const { stream } = host.connectFrom({ address: '127.0.0.1', port }, 8080);
+      stream!.events.data(Buffer.from('GET /'));
+      host.pass(10);
+      return stream!;
+    });
+    // The guest answers each SYN as if it had room, and has room for one.
+    const guests = ports.map((toPort, i) =>
+      guestOf(all, { to: '10.0.2.2', fromPort: 80, toPort, initial: 0x1000 * (i + 1) }),
+    );
+    const guestAt = (port: number): GuestTcp => guests[ports.indexOf(port)];
+    let free = 0;
+    card.onFrame = ({ tcp }) => {
+      const isSyn = tcp!.flags === TCP.syn;
+      if (isSyn || ports.indexOf(tcp!.fromPort) < free) guestAt(tcp!.fromPort).receive(tcp!);
+    };
+    // What was dropped is sent again seldom by now.
+    host.pass(20_000);
+    expect(guests.map(guest => guest.text)).toEqual(['', '', '']);
+    free = 1;
+    host.pass(8000);
+    expect(guests.map(guest => guest.text)).toEqual(['GET /', '', '']);
+    const serve = (i: number): void => {
+      free = i + 2;
+      guests[i].send('200 OK');
+      guests[i].close();
+      host.settle();
+      expect(streams[i].text).toBe('200 OK');
+    };
+    serve(0);
+    expect(guests.map(guest => guest.text)).toEqual(['GET /', 'GET /', '']);
+    serve(1);
+    expect(guests.map(guest => guest.text)).toEqual(['GET /', 'GET /', 'GET /']);
+  });
+
   /** A guest that answers a SYN, and the one that is sent again, with a number each: what its backlog has forgotten. */
   async function answeredTwice() {
     const all = await lab(options);

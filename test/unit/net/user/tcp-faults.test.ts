@@ -3,6 +3,13 @@ import { expect, it } from 'vitest';
 import { conversation, pattern } from './support/conversation.js';
 import type { Received } from './support/frames.js';
 
+type Fate = 'pass' | 'lose' | 'twice' | 'late';
+
+/** Frames that arrive at once. */
+function arrivals(all: readonly Fate[]): number {
+  return all.filter(fate => fate === 'pass' || fate === 'twice').length;
+}
+
 /** What becomes of each frame, one after the other and over again. */
 const fates = fc.array(
   fc.constantFrom(
@@ -22,12 +29,19 @@ class BadCable<T> {
   private count = 0;
 
   constructor(
-    private readonly fates: readonly ('pass' | 'lose' | 'twice' | 'late')[],
+    private readonly fates: readonly Fate[],
     private readonly deliver: (frame: T) => void,
   ) {}
 
+  /** Each time round begins one further on, by more each time: a sender in step with it would lose the same for ever. */
+  private nextFate(): Fate {
+    const { length } = this.fates;
+    const round = Math.floor(this.count / length);
+    return this.fates[(this.count++ + (round * (round + 1)) / 2) % length];
+  }
+
   carry(frame: T): void {
-    switch (this.fates[this.count++ % this.fates.length]) {
+    switch (this.nextFate()) {
       case 'lose':
         return;
       case 'late':
@@ -52,8 +66,8 @@ it('carries everything over a cable that loses, repeats and reorders frames', as
       fates,
       fc.constantFrom(800, 20_000, 65_536),
       async (toGuest, toNetwork, capacity) => {
-        // A cable that lets nothing through proves nothing.
-        fc.pre(toGuest.includes('pass') && toNetwork.includes('pass'));
+        // With more than that lost or late, a segment and its answer come so seldom that it takes hours.
+        fc.pre(arrivals(toGuest) >= toGuest.length / 2 && arrivals(toNetwork) >= toNetwork.length / 2);
         const { guest, stream, host, card, network } = await conversation({ capacity });
         const down = new BadCable<Received>(toGuest, ({ tcp }) => guest.receive(tcp!));
         const up = new BadCable<Buffer>(toNetwork, frame => network.transmit(frame));
