@@ -37,11 +37,6 @@ static void on_interrupt(struct interrupt_frame *frame)
   lapic_eoi();
 }
 
-static bool asserted(const struct worker *worker)
-{
-  return (pci_read16(worker->dev.slot, PCI_STATUS) & PCI_STATUS_INTX) != 0;
-}
-
 static void clear(void)
 {
   interrupts = nobodys = served[0] = served[1] = 0;
@@ -90,13 +85,13 @@ static void check_level(const struct mp_route *route, uint32_t low)
   clear();
   worker_ask(second);
   bool answered = worker_answers(second);
-  check_dec("pin-asserted", answered && asserted(second) && !asserted(first), interrupts);
+  check_dec("pin-asserted", answered && worker_asserts_pin(second) && !worker_asserts_pin(first), interrupts);
   ioapic_route(route->pin, low, lapic_id());
   // It was up before there was a way.
   bool came = wait_for_count(&interrupts, 1);
   check_dec("pin-level", came && served[1] == 1, served[1]);
   settle();
-  check_dec("pin-read-deasserts", !asserted(second) && interrupts == 1, interrupts);
+  check_dec("pin-read-deasserts", !worker_asserts_pin(second) && interrupts == 1, interrupts);
 }
 
 static void check_shared(const struct mp_route *route)
@@ -106,13 +101,13 @@ static void check_shared(const struct mp_route *route)
   worker_ask(first);
   worker_ask(second);
   bool answered = worker_answers(first) && worker_answers(second);
-  check("shared-asserted", answered && asserted(first) && asserted(second));
+  check("shared-asserted", answered && worker_asserts_pin(first) && worker_asserts_pin(second));
   ioapic_route(route->pin, ioapic_entry(route->pin) & ~(uint32_t)RTE_MASKED, lapic_id());
   // The handler serves one: the line stays up for the other.
   bool both = wait_for_count(&interrupts, 2);
   settle();
   check_dec("shared-both", both && served[0] == 1 && served[1] == 1, interrupts);
-  check_dec("shared-none-left", nobodys == 0 && !asserted(first) && !asserted(second), nobodys);
+  check_dec("shared-none-left", nobodys == 0 && !worker_asserts_pin(first) && !worker_asserts_pin(second), nobodys);
 }
 
 static void check_disable(void)
@@ -124,10 +119,10 @@ static void check_disable(void)
   bool answered = worker_works(first);
   settle();
   // The status register tells it all the same (6.2.3).
-  check_dec("pin-disabled", answered && interrupts == 0 && asserted(first), interrupts);
+  check_dec("pin-disabled", answered && interrupts == 0 && worker_asserts_pin(first), interrupts);
   pci_write16(slot, PCI_COMMAND, command);
   bool came = wait_for_count(&interrupts, 1);
-  check_dec("pin-enabled", came && served[0] == 1 && !asserted(first), interrupts);
+  check_dec("pin-enabled", came && served[0] == 1 && !worker_asserts_pin(first), interrupts);
 }
 
 void check_pins(const struct boot_info *boot)

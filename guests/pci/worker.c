@@ -71,3 +71,8 @@ bool worker_works(struct worker *worker)
   worker_ask(worker);
   return worker_answers(worker);
 }
+
+bool worker_asserts_pin(const struct worker *worker)
+{
+  return (pci_read16(worker->dev.slot, PCI_STATUS) & PCI_STATUS_INTX) != 0;
+}

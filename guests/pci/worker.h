@@ -24,6 +24,8 @@ bool worker_answers(struct worker *worker);
 bool worker_has_answered(struct worker *worker);
 // Both.
 bool worker_works(struct worker *worker);
+// Whether its function asserts its interrupt pin, whoever listens.
+bool worker_asserts_pin(const struct worker *worker);
 
 // The entropy device by its modern interface, which is what most checks need; says so when there is none.
 bool worker_find_entropy(struct worker *worker);

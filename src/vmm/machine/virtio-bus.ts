@@ -41,12 +41,7 @@ export function addVirtio(
     observer?.attach(device);
     board.add(device);
   } else {
-    const device = new VirtioPci({
-      interface: kind,
-      ...(vectors !== undefined && { vectors }),
-      ...options,
-      host: board,
-    });
+    const device = new VirtioPci({ interface: kind, vectors, ...options, host: board });
     observer?.attach(device);
     board.addPci(device);
   }

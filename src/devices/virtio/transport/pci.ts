@@ -56,7 +56,7 @@ export interface VirtioPciOptions extends VirtioDeviceOptions {
    * MSI-X vectors; one a queue and one for configuration changes by default. With 0 there is MSI with one message
    * instead, as bhyve has it, for what the interrupt status register tells.
    */
-  readonly vectors?: number;
+  readonly vectors?: number | undefined;
 }
 
 /** A virtio device on the PCI bus (virtio 1.3, 4.1), by the modern interface, the legacy one, or both. */
