@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 import { cp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder } from './kvm-in-qemu/cache.js';
 import { HarnessError } from './kvm-in-qemu/errors.js';
 import { buildImage, guestFiles, shellQuote } from './kvm-in-qemu/image.js';
 import { signalStatus } from './kvm-in-qemu/process.js';
-import { MachineEnded, runMachine } from './kvm-in-qemu/qemu.js';
+import { MachineLost, runMachine } from './kvm-in-qemu/qemu.js';
 import { unpackResults } from './kvm-in-qemu/results.js';
 import { keepTemporary, removeTemporary, temporaryFolder } from './kvm-in-qemu/temporary.js';
+import { TEST_TIMEOUT_SECONDS, TRIES } from './kvm-in-qemu/test-limits.js';
 import { checkTools } from './kvm-in-qemu/tools.js';
 
 const HELP = `Usage: npm run test:kvm -- [options] [test file filter…]
@@ -41,6 +43,9 @@ Environment:
 
 /** Variables that the command sees as they are here. */
 const PASSED_ON = ['CI', 'DEBUG', 'FORCE_COLOR', 'NODE_OPTIONS', 'NO_COLOR'];
+
+/** A test prints its line when its last try is over; the rest is for what comes between two tests. */
+const SILENCE_SECONDS = TRIES * TEST_TIMEOUT_SECONDS + 60;
 
 const started = performance.now();
 
@@ -142,6 +147,7 @@ async function main() {
     cpus: parseCount('cpus', values.cpus, 1),
     memoryMiB: parseCount('memory', values.memory, 1024),
     timeoutSeconds: parseCount('timeout', timeout, 1),
+    silenceSeconds: values.shell ? undefined : SILENCE_SECONDS,
     verbose: values.verbose,
     interactive,
     progress,
@@ -161,7 +167,7 @@ async function main() {
       runJob(job, options, values.keep, values.results && resolve(values.results, values.shell ? '' : name));
     if (commands.length > 1) progress(`machine ${name} of ${commands.length}`);
     const status = await run().catch(error => {
-      if (!(error instanceof MachineEnded) || values.shell) throw error;
+      if (!(error instanceof MachineLost) || values.shell) throw error;
       progress(`${error.message}\nOnce more, in a new machine.`);
       return run();
     });
@@ -173,7 +179,7 @@ async function main() {
 
 /**
  * @param {import('./kvm-in-qemu/image.js').Job} job
- * @param {Omit<import('./kvm-in-qemu/qemu.js').MachineOptions, 'kernel' | 'initrd' | 'results' | 'log' | 'resets'>} options
+ * @param {Omit<import('./kvm-in-qemu/qemu.js').MachineOptions, 'kernel' | 'initrd' | 'results' | 'log' | 'resets' | 'monitor'>} options
  * @param {boolean} keep whether the working folder stays
  * @param {string | undefined} results where to put what the command leaves
  * @returns {Promise<number>} the command's exit status
@@ -195,6 +201,8 @@ async function runJob(job, options, keep, results) {
     results: archive,
     log: join(folder, 'console.log'),
     resets: join(folder, 'resets.log'),
+    // Not in the cache: the path of a socket has at most 107 characters (unix(7)).
+    monitor: join(await temporaryFolder(join(tmpdir(), 'tsvmm-kvm-')), 'monitor'),
   });
   const unpacked = join(folder, 'results');
   const status = await unpackResults(archive, unpacked);

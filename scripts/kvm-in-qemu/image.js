@@ -84,6 +84,8 @@ export async function buildImage(path, job, progress) {
   initramfs.file('/etc/tsvmm/command', `${job.command}\n`);
   // memcaslap asks for its user's home, and dies where there is no such user.
   initramfs.file('/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  // netcat says where it listens by name, and something else where it finds none.
+  initramfs.file('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n');
   return { kernel: kernel.bzImage, size: await initramfs.write(path) };
 }
 

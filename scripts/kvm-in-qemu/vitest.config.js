@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { TEST_TIMEOUT_SECONDS, TRIES } from './test-limits.js';
 
 /** How the guest tests run inside the machine: on a software CPU, some thirty times slower than outside. */
 export default defineConfig({
@@ -8,8 +9,7 @@ export default defineConfig({
     include: ['test/guests/**/*.test.ts'],
     // These are about the software CPU alone.
     exclude: ['icount', 'kvm-unit-tests', 'linux-programs'].map(name => `test/guests/${name}.test.ts`),
-    // A guest has been seen to stand still in here, once in some hundreds and not understood; what is broken is so twice.
-    retry: 1,
+    retry: TRIES - 1,
     // One after the other: a test starts threads of its own, and there are two processors.
     fileParallelism: false,
     // Without the summary that redraws itself: the serial console goes through as lines.
@@ -17,7 +17,7 @@ export default defineConfig({
       ['verbose', { summary: false }],
       ['json', { outputFile: '/results/report.json' }],
     ],
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: TEST_TIMEOUT_SECONDS * 1000,
+    hookTimeout: TEST_TIMEOUT_SECONDS * 1000,
   },
 });
