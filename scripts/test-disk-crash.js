@@ -5,6 +5,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readyGuest } from './cases/ready-guest.js';
 import { HarnessError } from './kvm-in-qemu/errors.js';
 import { REPOSITORY } from './kvm-in-qemu/repository.js';
 import { requireTool } from './kvm-in-qemu/tools.js';
@@ -21,9 +22,11 @@ goes on with the same image.
   --format F     raw or qcow2 alone (default: both)
   --seed N       of the moments (default 1)
   --accel NAME   accelerator (default wasm)
+  --initrd FILE  boot TSVMM_LINUX_BZIMAGE with this initial RAM disk, made by a run before, instead of making both
   --keep         leave the images
 
 Environment:
+  TSVMM_LINUX_BZIMAGE  with --initrd: the kernel, of the same version
   TSVMM_CACHE    cache folder for the kernel (default: .cache in the repository)
 `;
 
@@ -45,6 +48,7 @@ const { values } = parseArgs({
     format: { type: 'string' },
     seed: { type: 'string', default: '1' },
     accel: { type: 'string', default: 'wasm' },
+    initrd: { type: 'string' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -244,7 +248,7 @@ async function main() {
   }
   requireTool('qemu-img', 'qemu-utils');
   for (const tool of ['mkfs.ext4', 'e2fsck', 'debugfs']) requireTool(tool, 'e2fsprogs');
-  const guest = await diskGuest(progress);
+  const guest = values.initrd ? readyGuest(values.initrd) : await diskGuest(progress);
   const folder = await mkdtemp(join(tmpdir(), 'tsvmm-disk-crash-'));
   try {
     for (const format of /** @type {const} */ (['raw', 'qcow2'])) {

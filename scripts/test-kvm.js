@@ -27,7 +27,7 @@ module runs on QEMU's software CPU, which has SVM and nested paging. Slow, but r
   --results FOLDER     keep what the command leaves in /results: the tests a report in vitest's JSON format, of each
                        machine in 1/report.json and so on
   --timeout SECONDS    give up on a machine after that long (default 1500; interactive: never)
-  --cpus N             processors of the machine (default 2)
+  --cpus N             processors of the machine for the command (default 2)
   --memory MIB         memory of the machine (default 3072)
   --print-guests       only make the guest kernels for tests, and print where they are as shell assignments
   --keep               keep the working folder: the initial RAM disk and the console's log

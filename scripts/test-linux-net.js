@@ -8,6 +8,7 @@ import {
   runCases,
   runProgram,
 } from './cases/run-cases.js';
+import { readyGuest } from './cases/ready-guest.js';
 import { HarnessError } from './kvm-in-qemu/errors.js';
 import { findTool } from './kvm-in-qemu/tools.js';
 import { netGuest } from './linux-net/guest.js';
@@ -53,16 +54,6 @@ function parseCommandLine() {
   } catch (error) {
     throw new HarnessError(`${error instanceof Error ? error.message : error}\nTry --help.`);
   }
-}
-
-/**
- * @param {string} initrd
- * @returns {Context['guest']}
- */
-function readyGuest(initrd) {
-  const bzImage = process.env['TSVMM_LINUX_BZIMAGE'];
-  if (!bzImage) throw new HarnessError('--initrd needs a kernel in TSVMM_LINUX_BZIMAGE');
-  return { bzImage, initrd };
 }
 
 async function main() {

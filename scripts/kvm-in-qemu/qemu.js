@@ -46,7 +46,7 @@ export class MachineLost extends HarnessError {
  * @property {string} resets path of the file that receives QEMU's log of processor resets
  * @property {string} monitor path of the socket of QEMU's monitor
  * @property {number} memoryMiB
- * @property {number} cpus
+ * @property {number} cpus for the command
  * @property {number} timeoutSeconds when to give up
  * @property {number | undefined} silenceSeconds when to take a machine that prints nothing for lost; undefined: never
  * @property {boolean} interactive connects the terminal with the machine's console
@@ -125,7 +125,8 @@ function machineArguments(options) {
   return [
     ['-machine', 'q35,accel=tcg'],
     ['-cpu', CPU_MODEL],
-    ['-smp', String(cpus)],
+    // One more, which the command does not use: see init.sh.
+    ['-smp', String(cpus + 1)],
     ['-m', `${memoryMiB}M`],
     ['-display', 'none'],
     ['-nodefaults', '-no-user-config', '-no-reboot'],
