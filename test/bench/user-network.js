@@ -5,7 +5,8 @@ import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { nodeNetworkHost } from '../../dist/host/network/network-host.js';
-import { checkUserNetwork, UserNetwork } from '../../dist/net/user/index.js';
+import { checkUserNetwork } from '../../dist/net/user/options.js';
+import { UserNetwork } from '../../dist/net/user/user-network.js';
 import { median } from './stats.js';
 
 /** @typedef {import('./report.js').Figure} Figure */

@@ -9,7 +9,8 @@ import {
   netmaskOf,
   parseIp,
 } from '../../../../src/net/user/addresses.js';
-import { checkUserNetwork, parseUserNetwork } from '../../../../src/net/user/index.js';
+import { checkUserNetwork } from '../../../../src/net/user/options.js';
+import { parseUserNetwork } from '../../../../src/net/user/parse-options.js';
 
 describe('addresses', () => {
   it('are those that Node takes for ones', () => {

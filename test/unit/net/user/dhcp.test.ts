@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { UserNetworkOptions } from '../../../../src/net/user/index.js';
+import type { UserNetworkOptions } from '../../../../src/net/user/options.js';
 import { GUEST_MAC, ip, udpFrame } from './support/frames.js';
 import { lab, type Lab } from './support/network.js';
 

@@ -12,7 +12,7 @@ import { connectStream } from '../../../../src/host/network/stream.js';
 import { openHearingDatagram } from '../../../../src/host/network/udp-errors.js';
 import { openPing } from '../../../../src/host/network/ping.js';
 import { parseHosts, parseResolvConf } from '../../../../src/host/network/names.js';
-import type { UserNetworkOptions } from '../../../../src/net/user/index.js';
+import type { UserNetworkOptions } from '../../../../src/net/user/options.js';
 import type { NetworkHost } from '../../../../src/net/user/host.js';
 import { pattern } from './support/conversation.js';
 import { GUEST_IPV6, icmpFrame, udpFrame } from './support/frames.js';

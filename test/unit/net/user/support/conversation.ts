@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { UserNetworkOptions } from '../../../../../src/net/user/index.js';
+import type { UserNetworkOptions } from '../../../../../src/net/user/options.js';
 import type { FakeStream } from './fake-host.js';
 import { GUEST_IPV6 } from './frames.js';
 import { lab, type Lab } from './network.js';

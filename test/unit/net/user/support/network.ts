@@ -1,4 +1,5 @@
-import { checkUserNetwork, UserNetwork, type UserNetworkOptions } from '../../../../../src/net/user/index.js';
+import { checkUserNetwork, type UserNetworkOptions } from '../../../../../src/net/user/options.js';
+import { UserNetwork } from '../../../../../src/net/user/user-network.js';
 import { FakeCard } from './fake-card.js';
 import { FakeHost } from './fake-host.js';
 

@@ -1,6 +1,7 @@
 import { nodeNetworkHost } from '../../../../../src/host/network/network-host.js';
 import type { NetworkHost } from '../../../../../src/net/user/host.js';
-import { checkUserNetwork, UserNetwork, type UserNetworkOptions } from '../../../../../src/net/user/index.js';
+import { checkUserNetwork, type UserNetworkOptions } from '../../../../../src/net/user/options.js';
+import { UserNetwork } from '../../../../../src/net/user/user-network.js';
 import { FakeCard } from './fake-card.js';
 import { ethernet, GUEST_IP, GUEST_MAC, ip } from './frames.js';
 import { GuestTcp, type GuestTcpOptions } from './tcp-guest.js';
