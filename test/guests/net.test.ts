@@ -88,6 +88,19 @@ onEachAccelerator('a network card', accel => {
   });
 });
 
+onEachAccelerator('a frame that is spread over many buffers', accel => {
+  test.each([0, 1])('is seen whole by a driver that runs beside the device (packed=%i)', async packed => {
+    const networks: NetworkOption[] = [1, 2].map(() => ({ type: 'hub', name: `merged-${accel}-${packed}` }));
+    const { report, text } = await runGuest('merged.elf', {
+      accel,
+      cpus: 2,
+      append: `packed=${packed} frames=200`,
+      networks,
+    });
+    expect(report.succeeded, text).toBe(true);
+  });
+});
+
 /** Runs a guest that answers on a UDP port which is forwarded to it: it gets two datagrams, and ends with the second. */
 async function talkThrough(machine: Machine, port: number): Promise<void> {
   const run = machine.run();

@@ -415,12 +415,15 @@ export class VirtioNet implements DeviceType {
     view.setUint16(header + Field.NUM_BUFFERS, chains.length, true);
     let from = header;
     const end = at + length;
+    // All buffers of a frame are used together (5.1.6.4.1): a driver that saw some would take it for cut off.
+    queue.startBatch();
     for (const chain of chains) {
       const part = Math.min(chain.writableBytes, end - from);
       chain.writeFrom(0, bytes, from, part);
       queue.push(chain, part);
       from += part;
     }
+    queue.endBatch();
   }
 
   private noticeLink(): void {

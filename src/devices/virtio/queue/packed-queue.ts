@@ -15,6 +15,7 @@ const USED = 1 << 15;
 /** 16-bit words of a descriptor (2.8.13). */
 const WORDS = DESCRIPTOR_SIZE / 2;
 const FLAGS_WORD = 7;
+const NONE = -1;
 
 /** 16-bit words of an event suppression structure (2.8.14): position, flags. */
 const EVENT_POSITION = 0;
@@ -72,6 +73,9 @@ export class PackedQueue extends Virtqueue {
   private readonly used = new RingPosition();
   /** Ring descriptors used since the driver was last told. */
   private unsignalled = 0;
+  /** Of the first descriptor that was put and not published yet: the index of its flags in `ring`, and these flags. */
+  private hiddenAt = NONE;
+  private hiddenFlags = 0;
 
   /** @throws GuestMemoryError when the areas are not RAM; `RangeError` when they are not aligned */
   constructor(options: QueueOptions) {
@@ -188,11 +192,25 @@ export class PackedQueue extends Virtqueue {
     this.memory.write32(at + 8, written);
     this.memory.write16(at + 12, chain.id);
     const turn = used.wrap === 1 ? AVAIL | USED : 0;
-    // Length and id are visible before the flags; the WRITE flag says that the length counts (2.8.8).
-    const write = chain.count > chain.readable ? DescriptorFlag.WRITE : 0;
-    Atomics.store(this.ring, used.index * WORDS + FLAGS_WORD, turn | write);
+    // The WRITE flag says that the length counts (2.8.8).
+    const flags = turn | (chain.count > chain.readable ? DescriptorFlag.WRITE : 0);
+    const flagsAt = used.index * WORDS + FLAGS_WORD;
+    if (this.hiddenAt === NONE) {
+      this.hiddenAt = flagsAt;
+      this.hiddenFlags = flags;
+    } else {
+      // The driver looks at them in their order (2.8.6), and not yet past the first.
+      this.ring[flagsAt] = flags;
+    }
     used.advance(chain.slots, this.size);
     this.unsignalled += chain.slots;
+  }
+
+  protected publish(): void {
+    if (this.hiddenAt === NONE) return;
+    // Length and id, and all that follows, are visible before the flags.
+    Atomics.store(this.ring, this.hiddenAt, this.hiddenFlags);
+    this.hiddenAt = NONE;
   }
 
   /** The buffers of an indirect table: one behind the other, of whose flags only WRITE counts (2.8.7). */

@@ -144,8 +144,11 @@ export class SplitQueue extends Virtqueue {
     this.usedElements[at + 1] = written;
     this.usedIndex = (this.usedIndex + 1) & 0xffff;
     this.unsignalled++;
-    // The element is visible before the index (2.7.8.2).
-    Atomics.store(this.used, USED_INDEX, this.usedIndex);
+  }
+
+  protected publish(): void {
+    // Elements are visible before the index (2.7.8.2).
+    if (!this.broken) Atomics.store(this.used, USED_INDEX, this.usedIndex);
   }
 
   private walk(chain: Chain, head: number): boolean {

@@ -66,6 +66,7 @@ export abstract class Virtqueue {
   /** With VIRTIO_F_IN_ORDER, buffers in the order in which they were made available, each with what was written. */
   private readonly order: { chain: Chain; written: number }[] | undefined;
   private failed = false;
+  private batch = false;
 
   protected constructor({ memory, size, features, onViolation }: QueueOptions) {
     this.memory = memory;
@@ -99,17 +100,18 @@ export abstract class Virtqueue {
    * @param written bytes written into its writable part, from its start (2.7.8.2: the used length)
    */
   push(chain: Chain, written: number): void {
-    if (!this.order) {
-      this.finish(chain, written);
-      return;
-    }
-    const entry = this.order.find(other => other.chain === chain);
-    if (!entry) throw new Error('the buffer is not from this queue');
-    entry.written = written;
-    while (this.order.length > 0 && this.order[0].written >= 0) {
-      const done = this.order.shift()!;
-      this.finish(done.chain, done.written);
-    }
+    this.finishInOrder(chain, written);
+    if (!this.batch) this.publish();
+  }
+
+  /** The driver sees what is pushed from now on when `endBatch` is called, and then all of it at once. */
+  startBatch(): void {
+    this.batch = true;
+  }
+
+  endBatch(): void {
+    this.batch = false;
+    this.publish();
   }
 
   /** Takes a buffer back as if it had not been popped; only the one popped last, and nothing pushed since. */
@@ -150,8 +152,11 @@ export abstract class Virtqueue {
   /** Walks the next available buffer into `chain`; false after a violation. */
   protected abstract take(chain: Chain): boolean;
 
-  /** Writes the used element. */
+  /** Writes the used element, which the driver does not see yet. */
   protected abstract put(chain: Chain, written: number): void;
+
+  /** Lets the driver see what was put since the last call; nothing happens without any. */
+  protected abstract publish(): void;
 
   /** The device has `chain` from now on. */
   protected abstract hold(chain: Chain): void;
@@ -203,6 +208,20 @@ export abstract class Virtqueue {
     }
     if (this.memory.contains(gpa, length)) return true;
     return this.violate('2.7.5.3.1', `an indirect table is at ${hex(gpa)}, which is not RAM`);
+  }
+
+  private finishInOrder(chain: Chain, written: number): void {
+    if (!this.order) {
+      this.finish(chain, written);
+      return;
+    }
+    const entry = this.order.find(other => other.chain === chain);
+    if (!entry) throw new Error('the buffer is not from this queue');
+    entry.written = written;
+    while (this.order.length > 0 && this.order[0].written >= 0) {
+      const done = this.order.shift()!;
+      this.finish(done.chain, done.written);
+    }
   }
 
   private finish(chain: Chain, written: number): void {

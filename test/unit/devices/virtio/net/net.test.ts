@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NO_OFFLOADS } from '../../../../../src/net/backend.js';
 import { buildFrame, payloadOf } from '../../../net/frames.js';
 import { TRANSPORTS, LegacyPci, ModernPci } from '../transport/drivers.js';
@@ -170,6 +170,28 @@ describe('frames that are received', () => {
     expect(pieces).toHaveLength(20);
     expect(pieces[0][10] | (pieces[0][11] << 8)).toBe(20);
     expect(Buffer.concat(pieces).subarray(12)).toEqual(Buffer.from(frame));
+  });
+
+  it.each([false, true])('are seen with all of their buffers or not at all (packed: %s)', packed => {
+    const rig = new NetRig({ features: F.MRG_RXBUF, packed });
+    rig.addBuffers(40, 1024);
+    // The driver looks whenever something becomes visible to it (5.1.6.4.1).
+    const seen: number[] = [];
+    const { store } = Atomics;
+    const spy = vi.spyOn(Atomics, 'store').mockImplementation((...args) => {
+      const result = store(...args);
+      const pieces = rig.collect();
+      if (pieces.length > 0) seen.push(pieces.length);
+      return result;
+    });
+    try {
+      rig.backend.card.receive(frameTo(OWN, 20_000));
+      rig.backend.card.receive(frameTo(OWN, 3000));
+      rig.net.poll();
+    } finally {
+      spy.mockRestore();
+    }
+    expect(seen).toEqual([20, 3]);
   });
 
   it('wait until the driver has enough buffers', () => {

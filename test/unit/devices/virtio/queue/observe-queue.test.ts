@@ -32,6 +32,7 @@ class Endless extends Virtqueue {
   protected take = (): boolean => true;
   protected hold = (): void => undefined;
   protected put = (_: Chain, written: number): void => void this.used.push(written);
+  protected publish = (): void => undefined;
 }
 
 test('an observer hears of each buffer that is taken, given back and put back, and of nothing in other queues', () => {

@@ -111,6 +111,23 @@ describe.each(['split', 'packed'] as const)('the %s queue', kind => {
     expect(driver.collect()).toEqual(ids.map((id, i) => ({ id, length: i + 1 })));
   });
 
+  it.each([0n, Feature.IN_ORDER])('shows a batch at once (features %s)', features => {
+    const { queue, driver } = rig(kind, 8, features);
+    const ids = [driver.add(into(0), into(1)), driver.add(into(2)), driver.add(into(3))];
+    const chains = [queue.pop()!, queue.pop()!, queue.pop()!];
+    queue.startBatch();
+    chains.forEach((chain, i) => {
+      queue.push(chain, i + 1);
+      expect(driver.collect()).toEqual([]);
+    });
+    queue.endBatch();
+    expect(driver.collect()).toEqual(ids.map((id, i) => ({ id, length: i + 1 })));
+    expect(queue.signal()).toBe(true);
+    driver.add(into(4));
+    queue.push(queue.pop()!, 9);
+    expect(driver.collect()).toHaveLength(1);
+  });
+
   it('signals what was pushed once, unless the driver suppresses it', () => {
     const { queue, driver } = rig(kind);
     expect(queue.signal()).toBe(false);
