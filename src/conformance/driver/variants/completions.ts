@@ -27,31 +27,62 @@ interface Held {
   readonly written: number;
 }
 
+/** Buffers that the driver must see at once, as those of a frame (5.1.6.4.1); mostly one. */
+type Group = readonly Held[];
+
 /**
- * Keeps buffers that the device gives back until a few have come or some time has passed.
+ * Has `given` hear of what the device gives back, in place of the driver.
+ * @returns what gives it to the driver
+ */
+function onGivenBack(queue: Virtqueue, given: (group: Group) => void): (group: Group) => void {
+  const [push, startBatch, endBatch] = [
+    queue.push.bind(queue),
+    queue.startBatch.bind(queue),
+    queue.endBatch.bind(queue),
+  ];
+  let batch: Held[] | undefined;
+  queue.startBatch = () => {
+    batch = [];
+  };
+  queue.push = (chain, written) => {
+    if (batch) batch.push({ chain, written });
+    else given([{ chain, written }]);
+  };
+  queue.endBatch = () => {
+    const group = batch ?? [];
+    batch = undefined;
+    if (group.length > 0) given(group);
+  };
+  return group => {
+    startBatch();
+    for (const { chain, written } of group) push(chain, written);
+    endBatch();
+  };
+}
+
+/**
+ * Keeps what the device gives back until a few have come or some time has passed.
  * @param order in which they are given back
  */
 function holdBack(
   queue: Virtqueue,
   index: number,
   { transport, clock }: VariantDevice,
-  order: (held: Held[]) => Held[],
+  order: (held: Group[]) => Group[],
 ): void {
-  const push = queue.push.bind(queue);
-  let held: Held[] = [];
-  const release = (): void => {
+  let held: Group[] = [];
+  const timer = clock.timer(() => {
     const all = order(held);
     held = [];
     if (transport.device.queue(index) !== queue) return;
-    for (const { chain, written } of all) push(chain, written);
+    all.forEach(give);
     transport.device.signal(index);
-  };
-  const timer = clock.timer(release);
-  queue.push = (chain, written) => {
-    held.push({ chain, written });
+  });
+  const give = onGivenBack(queue, group => {
+    held.push(group);
     if (held.length >= BATCH) timer.arm(clock.now());
     else if (held.length === 1) timer.arm(clock.now() + BATCH_NS);
-  };
+  });
 }
 
 /** What comes in by network cards and consoles: its order means something. */
@@ -78,42 +109,40 @@ export const COMPLETIONS = {
     queue: (queue, index, device) => holdBack(queue, index, device, held => held),
   },
   'trickled-used': {
-    what: 'buffers are given back one at a time, 200 µs apart, each with an interrupt of its own',
+    what: 'buffers are given back one at a time, those of a frame together, 200 µs apart, each time with an interrupt',
     queue: (queue, index, { transport, clock }) => {
-      const push = queue.push.bind(queue);
-      const held: Held[] = [];
+      const held: Group[] = [];
       const timer = clock.timer(() => {
         const first = held.shift();
         if (!first || transport.device.queue(index) !== queue) return;
-        push(first.chain, first.written);
+        give(first);
         transport.device.signal(index);
         if (held.length > 0) timer.arm(clock.now() + TRICKLE_NS);
       });
-      queue.push = (chain, written) => {
-        held.push({ chain, written });
+      const give = onGivenBack(queue, group => {
+        held.push(group);
         if (held.length === 1) timer.arm(clock.now() + TRICKLE_NS);
-      };
+      });
     },
   },
   stalls: {
     what: 'every 25th buffer takes 300 ms',
     late: true,
     queue: (queue, index, { transport, clock, acted }) => {
-      const push = queue.push.bind(queue);
       let count = 0;
-      queue.push = (chain, written) => {
+      const give = onGivenBack(queue, group => {
         if (++count % STALL_EVERY !== 0) {
-          push(chain, written);
+          give(group);
           return;
         }
         acted();
         const timer = clock.timer(() => {
           if (transport.device.queue(index) !== queue) return;
-          push(chain, written);
+          give(group);
           transport.device.signal(index);
         });
         timer.arm(clock.now() + STALL_NS);
-      };
+      });
     },
   },
   'device-errors': {
