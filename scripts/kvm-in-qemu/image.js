@@ -30,8 +30,10 @@ const PROJECT_PARTS = [
   'scripts/cases',
   'scripts/fuzz-guest-machine.js',
   'scripts/kvm-in-qemu',
+  'scripts/linux-disk',
   'scripts/linux-net',
   'scripts/osv',
+  'scripts/test-disk-crash.js',
   'scripts/test-linux-net.js',
   'scripts/test-osv.js',
 ];
