@@ -52,6 +52,21 @@ onEachAccelerator('Linux, Debian’s cloud kernel', accel => {
     expect(result).toMatchObject({ reason: 'poweroff', status: 0 });
   });
 
+  test('has entropy from virtio-rng', { timeout: TIMEOUT }, async ({ skip }) => {
+    if (!faithful(accel)) return skip(SLOW);
+    const files = filesFromEnvironment('TSVMM_LINUX_BZIMAGE');
+    if ('missing' in files) return skip(files.missing);
+    const modules = 'tsvmm.modules=virtio_pci,virtio_rng';
+    const append = `console=ttyS0 reboot=k panic=-1 quiet ${modules} -- od -v -A n -t x1 -N 64 /dev/hwrng`;
+    const { result, report } = await bootLinux({ accel, ...files, rng: true, append });
+    expect(report.text).not.toMatch(TROUBLE);
+    const bytes = report.output.trim().split(/\s+/);
+    expect(bytes).toHaveLength(64);
+    // Of 64 random bytes more than half are different from all others, as good as always.
+    expect(new Set(bytes).size).toBeGreaterThan(32);
+    expect(result).toMatchObject({ reason: 'reset', status: 0 });
+  });
+
   for (const source of ['hpet', 'tsc', 'kvm-clock', 'acpi_pm']) {
     test(`keeps its time by ${source}`, { timeout: TIMEOUT }, async ({ skip }) => {
       if (!faithful(accel)) return skip(SLOW);
