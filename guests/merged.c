@@ -8,7 +8,6 @@
 #include "lib/cpu.h"
 #include "lib/lapic.h"
 #include "lib/smp.h"
-#include "lib/strings.h"
 #include "lib/vdev.h"
 
 #define F_MAC (1ull << 5)
@@ -128,11 +127,11 @@ void kmain(const struct boot_info *boot)
   features = F_VERSION_1 | F_MAC | (option_number(boot->command_line, "packed", 0) != 0 ? F_RING_PACKED : 0);
   frames = option_number(boot->command_line, "frames", DEFAULT_FRAMES);
   lapic_enable();
-  check_dec("cpus", smp_find(ids) == 2, smp_find(ids));
+  uint32_t cpus = smp_find(ids);
+  check_dec("cpus", cpus == 2, cpus);
   if (!smp_start(ids[1], 1, drive)) {
     check("second-cpu", false);
     finish();
   }
-  for (;;)
-    __asm__ volatile("hlt");
+  halt_for_ever();
 }

@@ -211,16 +211,17 @@ export const COMPLETIONS = {
     late: true,
     hidden: () => Feature.RING_PACKED,
     queue: (queue, index, { transport, acted }) => {
-      const push = queue.push.bind(queue);
-      let count = 0;
-      queue.push = (chain, written) => {
-        push(chain, written);
-        if (++count !== GOOD_BUFFERS) return;
+      let good = GOOD_BUFFERS;
+      const give = onGivenBack(queue, group => {
+        give(group);
+        if (good <= 0) return;
+        good -= group.length;
+        if (good > 0) return;
         acted();
         const { memory, queues } = transport.device;
         const { device, size } = queues[index];
         memory.write16(device + USED_INDEX, (memory.read16(device + USED_INDEX) + size + 1) & 0xffff);
-      };
+      });
     },
   },
   'impossible-length': {
